@@ -1,0 +1,43 @@
+# make lap: the whole journey on the sample session. make test: what CI runs.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+
+.PHONY: help install dev lap test bench up lock clean
+help:           ## this list
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
+
+$(VENV)/.installed: pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
+	@$(BIN)/python -c "import pathlib; pathlib.Path('$@').touch()"
+
+$(VENV)/.dev: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev,bench]'
+	@$(BIN)/python -c "import pathlib; pathlib.Path('$@').touch()"
+
+install: $(VENV)/.installed  ## .venv from the lock file
+dev: $(VENV)/.dev            ## .venv with the tools of the developers
+
+lap: $(VENV)/.installed      ## sample session in, a trained policy out
+	$(BIN)/pitwall lap
+
+test: $(VENV)/.dev           ## ruff, mypy strict, pytest
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest
+
+bench: $(VENV)/.dev          ## speed and memory, beside their peers
+	$(BIN)/python -m benchmarks
+
+up: $(VENV)/.installed       ## server, worker and deployments, until Ctrl-C
+	$(BIN)/pitwall up
+
+lock: $(VENV)/.dev           ## renew requirements.lock (the local part of a version, +cpu, is left out)
+	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-annotate --no-header \
+	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml requirements.in
+	$(BIN)/python -c "import pathlib, re; p = pathlib.Path('requirements.lock'); p.write_text(re.sub(r'\+\w+$$', '', p.read_text(), flags=re.M))"
+
+clean:                       ## everything that can be made again
+	$(PYTHON) -c "import shutil; [shutil.rmtree(p, ignore_errors=True) for p in ('$(VENV)', '.mypy_cache', '.ruff_cache', '.pytest_cache')]"
