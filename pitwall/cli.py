@@ -1,0 +1,45 @@
+"""`pitwall`: the commands, their common options and their exit codes."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitwall import session
+from schemas.errors import PitwallError, QueryRejected, SettingsRejected
+
+app = typer.Typer(
+    name="pitwall",
+    help="The pit wall for drivers trained with PPO: rollouts in, a lake you can query, a policy your engine loads out.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was rejected.",
+)
+
+
+@app.callback()
+def common(
+    context: typer.Context,
+    home: Annotated[Path | None, typer.Option(help="Folder of lake and models. [PITWALL_HOME, ./pitwall-data]")] = None,
+    catalog: Annotated[str | None, typer.Option(help="URL of the catalog. [PITWALL_CATALOG, SQLite in home]")] = None,
+) -> None:
+    """Options of every command; they win over PITWALL_* variables and pitwall.toml."""
+    context.obj = session.Session(home=home, catalog=catalog)
+
+
+def main() -> None:
+    """Run the command line; errors of ours become one message and an exit code, never a traceback."""
+    try:
+        app()
+    except (SettingsRejected, QueryRejected) as error:
+        session.complain(str(error))
+        sys.exit(2)
+    except PitwallError as error:
+        session.complain(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        session.complain("interrupted; what was committed stays, and the same command goes on from there")
+        sys.exit(130)

@@ -1,0 +1,54 @@
+"""What every command shares: the settings of this call, the lake, and how to speak to the person."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from schemas.settings import Settings
+    from warehouse.lake import Lake
+
+
+@dataclass
+class Session:
+    """One call of `pitwall`; commands get it as `context.obj`."""
+
+    home: Path | None = None
+    catalog: str | None = None
+
+    @cached_property
+    def settings(self) -> "Settings":
+        """The settings in force."""
+        from schemas.settings import Settings
+
+        return Settings.load(home=self.home, catalog=self.catalog)
+
+    @cached_property
+    def lake(self) -> "Lake":
+        """The lake, opened (and on first use created)."""
+        from warehouse.lake import Lake
+
+        return Lake.open(self.settings)
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """A terminal that keeps long values whole when the output is no terminal."""
+    from rich.console import Console
+
+    width = None if os.isatty(2 if stderr else 1) else 200
+    return Console(stderr=stderr, width=width, soft_wrap=False, highlight=False)
+
+
+def complain(message: str) -> None:
+    """One message on standard error."""
+    console(stderr=True).print(f"[bold red]error[/] {_escape(message)}", soft_wrap=True)
+
+
+def _escape(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,77 @@
+"""Where things lie and how the pit wall behaves, from arguments, environment and `pitwall.toml`.
+
+Arrives: `PITWALL_*` variables, a `.toml` file of the working directory. Leaves: a checked, frozen `Settings`.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from schemas.errors import SettingsRejected
+
+
+class Settings(BaseSettings):
+    """Settings; an argument wins over the environment, the environment over `pitwall.toml`, that over the default."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PITWALL_", toml_file="pitwall.toml", frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    home: Path = Path("pitwall-data")
+    """Folder of the lake, the models and (by default) the catalog."""
+    catalog: str = ""
+    """URL of the catalog: empty for a SQLite file in the home, or `postgresql+psycopg://user@host/database`."""
+    landing: Path | None = None
+    """The engine's export folder (`<Project>/Saved/Training/Exports`), which the scheduled ingest reads."""
+    source_files: Literal["keep", "archive", "delete"] = "keep"
+    """What becomes of the engine's file once its rows are committed. Rejected files always stay."""
+    archive: Path | None = None
+    """Where `source_files = "archive"` moves them; default: `archived` in the home."""
+    engine_models_dir: Path | None = None
+    """The engine's model folder (`<Project>/Saved/Training/Models`); set, each new version is written there too."""
+    engine_model_name: str = Field(default="pitwall_v{version}", pattern=r"^[\w.{}-]+$")
+    """File name there, without `.json`; `{version}` becomes the version."""
+    new_rollouts: int = Field(default=1, ge=1)
+    """The scheduled training starts when at least this many rollouts are newer than the last trained version."""
+    batch_rows: int = Field(default=262_144, ge=1)
+    """Ingest commits about this many experiences as one partition; it bounds the memory."""
+    settle_seconds: float = Field(default=1.0, ge=0)
+    """A freshly written file that does not parse is looked at again after this time before it counts as broken."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then `pitwall.toml`."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+
+    @classmethod
+    def load(cls, **arguments: object) -> Self:
+        """The settings in force here; arguments that are None do not count.
+
+        Raises:
+            SettingsRejected: a value or a key is unusable; the text names it.
+        """
+        try:
+            return cls(**{key: value for key, value in arguments.items() if value is not None})  # type: ignore[arg-type]
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = ".".join(str(part) for part in first["loc"])
+            raise SettingsRejected(
+                f"setting {name!r} is {first.get('input')!r}: {first['msg']}. "
+                f"Set it in pitwall.toml or as PITWALL_{name.upper()}; see: pitwall settings"
+            ) from error
+        except ValueError as error:  # the TOML itself
+            raise SettingsRejected(f"pitwall.toml cannot be read: {error}. Mend the file and try again") from error
+
+    @property
+    def catalog_url(self) -> str:
+        """SQLAlchemy's URL of the catalog."""
+        return self.catalog or f"sqlite:///{(self.home / 'catalog.sqlite').absolute().as_posix()}"

@@ -1,0 +1,31 @@
+"""The lake: a home folder and its catalog, opened together.
+
+Arrives: settings. Leaves: a `Lake`, which every other module of this room takes as its first argument.
+"""
+
+from dataclasses import dataclass
+
+from schemas.settings import Settings
+from warehouse.catalog import Catalog
+from warehouse.paths import Paths
+
+
+@dataclass(frozen=True)
+class Lake:
+    """One lake."""
+
+    settings: Settings
+    paths: Paths
+    catalog: Catalog
+
+    @classmethod
+    def open(cls, settings: Settings) -> "Lake":
+        """Open (and on first use create) the lake of these settings.
+
+        Raises:
+            SettingsRejected: the catalog's URL is unusable.
+            CatalogBusy: the catalog is locked or out of reach.
+        """
+        home = settings.home.absolute()
+        home.mkdir(parents=True, exist_ok=True)
+        return cls(settings, Paths(home), Catalog.open(settings.catalog_url))

@@ -1,0 +1,101 @@
+"""The one module that spells paths.
+
+Arrives: the home folder, identities. Leaves: paths below the home, as the catalog stores them (relative, posix).
+"""
+
+import os
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+from urllib.parse import quote
+
+from schemas.errors import StorageBusy
+
+
+@dataclass(frozen=True)
+class Paths:
+    """Every place below the home of one lake."""
+
+    home: Path
+
+    @property
+    def experiences(self) -> Path:
+        """Parquet partitions, hive folders by run."""
+        return self.home / "experiences"
+
+    @property
+    def models(self) -> Path:
+        """One immutable folder per version."""
+        return self.home / "models"
+
+    @property
+    def scratch(self) -> Path:
+        """Unfinished files; same disk as the lake, so that a rename is atomic."""
+        return self.home / "scratch"
+
+    def partition(self, run: str, sha256: str) -> Path:
+        """Where a partition of this content lies."""
+        return self.experiences / f"run={hive_value(run)}" / f"part-{sha256[:32]}.parquet"
+
+    def reject(self, content_sha256: str) -> Path:
+        """Where the bytes of a rejected file are kept."""
+        return self.home / "rejects" / content_sha256[:2] / f"{content_sha256}.gz"
+
+    def model(self, version: int) -> Path:
+        """The folder of a version."""
+        return self.models / f"v{version:05d}"
+
+    def relative(self, path: Path) -> str:
+        """As the catalog stores it."""
+        return path.relative_to(self.home).as_posix()
+
+    def absolute(self, relative: str) -> Path:
+        """A stored path, here."""
+        return self.home / relative
+
+
+def hive_value(text: str) -> str:
+    """A run as one safe folder name: percent-encoded as hive readers decode it, bounded in length."""
+    encoded = quote(text, safe=" ()+,;@").replace(".", "%2E")
+    return re.sub(r"%[0-9A-F]?$", "", encoded[:120]) or "%00"
+
+
+@contextmanager
+def whole_file(target: Path, scratch: Path) -> Iterator[IO[bytes]]:
+    """Write `target` completely or not at all: temporary name, fsync, rename, fsync of the folder.
+
+    Raises:
+        StorageBusy: the disk is full or another program holds the file.
+    """
+    scratch.mkdir(parents=True, exist_ok=True)
+    unfinished = scratch / f"{uuid.uuid4().hex}.tmp"
+    try:
+        with unfinished.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished.replace(target)
+        sync_folder(target.parent)
+    except OSError as error:
+        raise StorageBusy(
+            f"{target}: cannot be written ({error}). Free the disk or close the program that holds it"
+        ) from error
+    finally:
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a rename in `folder` survive a power cut, where the system can (Windows has no such call)."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,207 @@
+"""The catalog's tables, as SQLAlchemy Core metadata; migrations/ brings an older catalog to this state.
+
+Times are naive UTC, except `rollouts.written_at`, the engine's local time. Ids of content are sha256 in hex.
+"""
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+metadata = MetaData()
+_BIG_ID = BigInteger().with_variant(Integer, "sqlite")  # SQLite numbers only INTEGER keys by itself
+
+spaces = Table(
+    "spaces",
+    metadata,
+    Column("space_id", String(16), primary_key=True),
+    Column("definition", JSON, nullable=False),
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", Text, primary_key=True),
+    Column("source", Text, nullable=False),  # folder, or "" for a run that the files name themselves
+    Column("explicit", Boolean, nullable=False),
+    Column("created_at", DateTime, nullable=False),
+)
+
+sources = Table(
+    "sources",
+    metadata,
+    Column("source", Text, primary_key=True),  # absolute folder, posix
+    Column("label", Text, nullable=False, unique=True),  # names the runs that are inferred in it
+)
+
+partitions = Table(
+    "partitions",
+    metadata,
+    Column("partition_id", String(64), primary_key=True),  # sha256 of the file
+    Column("path", Text, nullable=False, unique=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("space_id", String(16), ForeignKey("spaces.space_id"), nullable=False),
+    Column("terms", JSON, nullable=False),  # names of the reward terms, each a column term_<name>
+    Column("created_at", DateTime, nullable=False),
+    Column("retired_at", DateTime),
+)
+
+rollouts = Table(
+    "rollouts",
+    metadata,
+    Column("rollout_id", String(64), primary_key=True),  # sha256 of the file's (uncompressed) bytes
+    Column("run_id", Text, ForeignKey("runs.run_id"), nullable=False, index=True),
+    Column("position", Integer, nullable=False),  # order within the run, from 0
+    Column("partition_id", String(64), ForeignKey("partitions.partition_id"), nullable=False, index=True),
+    Column("first_row", Integer, nullable=False),  # within the partition
+    Column("rows", Integer, nullable=False),
+    Column("rows_sha256", String(64), nullable=False),  # over the rows as stored, see warehouse/fingerprint.py
+    Column("file_name", Text, nullable=False, index=True),
+    Column("file_path", Text, nullable=False),
+    Column("source", Text, nullable=False, index=True),
+    Column("explicit_run", Text),
+    Column("rollout_index", Integer),
+    Column("written_at", DateTime),
+    Column("environment", Text),
+    Column("seed", BigInteger),
+    Column("claimed_version", Integer),
+    Column("space_id", String(16), ForeignKey("spaces.space_id"), nullable=False),
+    Column("agents", Integer, nullable=False),
+    Column("rows_in_file", Integer, nullable=False),
+    Column("rejected_rows", Integer, nullable=False),
+    Column("warnings", JSON, nullable=False),
+    Column("superseded_by", String(64)),  # a mended file took its place
+    Column("ingested_at", DateTime, nullable=False, index=True),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("path", Text, primary_key=True),
+    Column("bytes", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Column("content_id", String(64), nullable=False),
+    Column("verdict", String(16), nullable=False),  # accepted | duplicate | rejected
+    Column("seen_at", DateTime, nullable=False),
+)
+
+rejects = Table(
+    "rejects",
+    metadata,
+    Column("reject_id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("content_id", String(64), nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("file_path", Text, nullable=False),
+    Column("row_index", Integer, nullable=False),  # -1: the whole file
+    Column("reason", Text, nullable=False),
+    Column("raw", LargeBinary),  # a row's text; a file's bytes lie under rejects/ in the home
+    Column("rejected_at", DateTime, nullable=False),
+    Column("resolved_by", String(64)),  # the rollout that brought it in after all
+    UniqueConstraint("content_id", "row_index"),
+)
+
+attributions = Table(
+    "attributions",
+    metadata,
+    Column("rollout_id", String(64), ForeignKey("rollouts.rollout_id"), primary_key=True),
+    Column("version", Integer, ForeignKey("models.version")),  # the author, NULL while unknown
+    Column("verdict", String(32), nullable=False),
+    Column("message", Text, nullable=False),
+    Column("value_error", Float),
+    Column("log_prob_error", Float),
+    Column("noise", JSON, nullable=False),  # [[agent_index, first_step, noise_scale], ...]
+    Column("tried_through", Integer, nullable=False),  # newest version that was a candidate
+    Column("attributed_at", DateTime, nullable=False),
+)
+
+windows = Table(
+    "windows",
+    metadata,
+    Column("window_id", String(64), primary_key=True),  # sha256 of the manifest's rows
+    Column("request", JSON, nullable=False),
+    Column("sql", Text, nullable=False),
+    Column("rows", Integer, nullable=False),
+    Column("rows_sha256", String(64), nullable=False),
+    Column("created_at", DateTime, nullable=False),
+)
+
+window_rollouts = Table(
+    "window_rollouts",
+    metadata,
+    Column("window_id", String(64), ForeignKey("windows.window_id"), primary_key=True),
+    Column("ordinal", Integer, primary_key=True),
+    Column("rollout_id", String(64), ForeignKey("rollouts.rollout_id"), nullable=False, index=True),
+    Column("partition_id", String(64), ForeignKey("partitions.partition_id"), nullable=False, index=True),
+    Column("first_row", Integer, nullable=False),
+    Column("rows", Integer, nullable=False),
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("version", Integer, primary_key=True, autoincrement=False),
+    Column("parent", Integer, ForeignKey("models.version")),
+    Column("start", String(16), nullable=False),  # warm | clone | imported
+    Column("window_id", String(64), ForeignKey("windows.window_id"), index=True),
+    Column("config", JSON, nullable=False),
+    Column("space_id", String(16), ForeignKey("spaces.space_id"), nullable=False),
+    Column("fingerprint", String(64), nullable=False, index=True),  # over the float32 weights as the engine sees them
+    Column("folder", Text, nullable=False),
+    Column("manifest_sha256", String(64), nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    CheckConstraint("version >= 1"),
+)
+
+model_files = Table(
+    "model_files",
+    metadata,
+    Column("version", Integer, ForeignKey("models.version"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("sha256", String(64), nullable=False),
+    Column("bytes", BigInteger, nullable=False),
+)
+
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("alias", String(64), primary_key=True),
+    Column("version", Integer, ForeignKey("models.version"), nullable=False),
+    Column("moved_at", DateTime, nullable=False),
+)
+
+alias_moves = Table(
+    "alias_moves",
+    metadata,
+    Column("move_id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("alias", String(64), nullable=False, index=True),
+    Column("from_version", Integer),
+    Column("to_version", Integer, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("moved_at", DateTime, nullable=False),
+)
+
+metrics = Table(
+    "metrics",
+    metadata,
+    Column("version", Integer, ForeignKey("models.version"), primary_key=True),
+    Column("name", String(128), primary_key=True),
+    Column("step", Integer, primary_key=True),  # epoch for curves, 0 for single figures
+    Column("value", Float, nullable=False),
+)
+
+Index("rollouts_by_order", rollouts.c.run_id, rollouts.c.position)
