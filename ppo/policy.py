@@ -1,0 +1,222 @@
+"""The engine's network: two trunks of equal widths, mean = tanh(head), value = head, one log_std per action.
+
+Arrives: widths and a seed, a `PolicyFile` or safetensors bytes. Leaves: means, values, and the same formats again.
+All weights are views of one flat tensor, and both trunks run as one batched product: an update is then few operators.
+Legend: N rows, O observations, H hidden width, U actions, P parameters.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from ppo.normaliser import Normaliser
+from schemas.errors import PolicyRejected
+from schemas.policy_file import Layer, PolicyFile, write_policy
+from schemas.space import STD_RANGE
+
+INITIAL_STD = 0.5
+"""Standard deviation of a fresh policy; the engine multiplies it by its noise, 0.2 at first."""
+_NORMALISER = "normaliser."
+
+
+class Parameters(NamedTuple):
+    """Views of the flat tensor; index 0 of a trunk is the actor's, 1 the critic's."""
+
+    weights: tuple[Tensor, ...]
+    """Per hidden layer (2, out, in)."""
+    biases: tuple[Tensor, ...]
+    """Per hidden layer (2, 1, out)."""
+    mean_weight: Tensor
+    mean_bias: Tensor
+    value_weight: Tensor
+    value_bias: Tensor
+    log_std: Tensor
+
+    def leaves(self) -> list[Tensor]:
+        """Every view, in the order of the flat tensor."""
+        return [*self.weights, *self.biases, *self[2:]]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy and its critic. `flat` (P,) float32 holds every weight; treat it as immutable, `train` works on a copy."""
+
+    sizes: tuple[int, ...]
+    """O, then the hidden widths."""
+    actions: int
+    """U."""
+    flat: Tensor
+    normaliser: Normaliser | None = None
+
+    @classmethod
+    def fresh(cls, observations: int, actions: int, hidden: Sequence[int] = (128, 128), seed: int = 0) -> "Policy":
+        """Orthogonal start: gain sqrt 2 in the trunks, 0.01 for the mean, 1 for the value; biases 0."""
+        generator = torch.Generator().manual_seed(seed)
+        policy = cls._empty((observations, *hidden), actions)
+        views = policy.parameters
+        for weight in views.weights:
+            for trunk in weight:
+                torch.nn.init.orthogonal_(trunk, math.sqrt(2), generator)
+        torch.nn.init.orthogonal_(views.mean_weight, 0.01, generator)
+        torch.nn.init.orthogonal_(views.value_weight, 1.0, generator)
+        views.log_std.fill_(math.log(INITIAL_STD))
+        return policy
+
+    @classmethod
+    def from_engine(cls, file: PolicyFile) -> "Policy":
+        """The policy that the engine has in memory after loading `file`."""
+        policy = cls._empty((file.input_size, *file.hidden_layers), file.policy_output_size)
+        views = policy.parameters
+        for at, pair in enumerate(zip(file.policy_layers, file.value_layers, strict=True)):
+            for trunk, layer in enumerate(pair):
+                views.weights[at][trunk].copy_(torch.from_numpy(layer.weights))
+                views.biases[at][trunk, 0].copy_(torch.from_numpy(layer.biases))
+        views.mean_weight.copy_(torch.from_numpy(file.policy_head.weights))
+        views.mean_bias.copy_(torch.from_numpy(file.policy_head.biases))
+        views.value_weight.copy_(torch.from_numpy(file.value_head.weights))
+        views.value_bias.copy_(torch.from_numpy(file.value_head.biases))
+        views.log_std.copy_(torch.from_numpy(file.log_std))
+        return policy
+
+    @classmethod
+    def from_safetensors(cls, raw: bytes) -> "Policy":
+        """The policy in `raw`, with its normaliser; raises PolicyRejected when a tensor is missing or of another shape."""
+        try:
+            tensors = load(raw)
+            trunk = [tensors[f"actor.{at}.weight"] for at in range(sum(name.startswith("actor.") for name in tensors) // 2 - 1)]
+            policy = cls._empty((trunk[0].shape[1], *(weight.shape[0] for weight in trunk)), tensors["log_std"].shape[0])
+            for name, view in policy._named().items():
+                if tensors[name].shape != view.shape:
+                    wanted = f"{tuple(view.shape)}, was {tuple(tensors[name].shape)}"
+                    raise PolicyRejected(f"policy.safetensors: {name} wanted shape {wanted}; export the policy again")
+                view.copy_(tensors[name])
+        except (SafetensorError, KeyError, IndexError) as error:
+            raise PolicyRejected(f"policy.safetensors: {error!r}; export the policy again") from error
+        moments = {name.removeprefix(_NORMALISER): tensors[name] for name in tensors if name.startswith(_NORMALISER)}
+        return Policy(policy.sizes, policy.actions, policy.flat, Normaliser(**moments) if moments else None)
+
+    @classmethod
+    def _empty(cls, sizes: tuple[int, ...], actions: int) -> "Policy":
+        return cls(sizes, actions, torch.zeros(sum(math.prod(shape) for shape in _shapes(sizes, actions))))
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """Views of `flat`."""
+        return views(self.flat, self.sizes, self.actions)
+
+    @property
+    def observations(self) -> int:
+        """O."""
+        return self.sizes[0]
+
+    @property
+    def hidden(self) -> tuple[int, ...]:
+        """Width of each hidden layer."""
+        return self.sizes[1:]
+
+    @torch.no_grad()
+    def __call__(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """Raw observations (N, O) -> mean (N, U), value (N,), in the dtype of the observations, without a graph."""
+        if self.normaliser is not None:
+            observations = self.normaliser(observations)
+        return forward(views(self.flat.to(observations.dtype), self.sizes, self.actions), observations)
+
+    def to(self, device: torch.device | str) -> "Policy":
+        """The same policy on another device."""
+        return Policy(self.sizes, self.actions, self.flat.to(device), self.normaliser)
+
+    def to_engine(self, pitwall: dict[str, object] | None = None) -> PolicyFile:
+        """What the engine loads: the normaliser folded into the first layers, log_std within the engine's range."""
+        tensors = {name: view.detach().cpu().numpy() for name, view in self._named().items()}
+        trunks = {
+            trunk: [Layer(tensors[f"{trunk}.{at}.weight"], tensors[f"{trunk}.{at}.bias"]) for at in range(len(self.hidden))]
+            for trunk in ("actor", "critic")
+        }
+        if self.normaliser is not None:
+            for layers in trunks.values():
+                layers[0] = Layer(*self.normaliser.fold(layers[0].weights, layers[0].biases))
+        return PolicyFile(
+            policy_layers=tuple(trunks["actor"]),
+            policy_head=Layer(tensors["actor.head.weight"], tensors["actor.head.bias"]),
+            value_layers=tuple(trunks["critic"]),
+            value_head=Layer(tensors["critic.head.weight"], tensors["critic.head.bias"]),
+            log_std=tensors["log_std"].clip(*(np.float32(math.log(bound)) for bound in STD_RANGE)),
+            pitwall=pitwall,
+        )
+
+    def folded(self) -> "Policy":
+        """The policy as the engine computes it, without a normaliser."""
+        return self if self.normaliser is None else Policy.from_engine(self.to_engine())
+
+    def to_json(self, pitwall: dict[str, object] | None = None) -> bytes:
+        """The engine's policy file."""
+        return write_policy(self.to_engine(pitwall))
+
+    def to_safetensors(self, metadata: Mapping[str, str] | None = None) -> bytes:
+        """Weights and normaliser under plain names; `metadata` goes into the header."""
+        tensors = {name: view.detach().cpu().contiguous() for name, view in self._named().items()}
+        if self.normaliser is not None:
+            tensors |= {f"{_NORMALISER}{name}": moment.cpu() for name, moment in self.normaliser.moments().items()}
+        # Names in order: the same policy is the same bytes.
+        return bytes(save({name: tensors[name].clone() for name in sorted(tensors)}, dict(metadata or {})))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """sha256 over the float32 weights that the engine loads: the same policy however it was spelled or normalised."""
+        file = self.to_engine()
+        layers = [*file.policy_layers, file.policy_head, *file.value_layers, file.value_head]
+        arrays: list[NDArray[np.float32]] = [array for layer in layers for array in (layer.weights, layer.biases)]
+        digest = hashlib.sha256(str((self.sizes, self.actions)).encode())
+        for array in [*arrays, file.log_std]:
+            digest.update(np.ascontiguousarray(array, "<f4").tobytes())
+        return digest.hexdigest()
+
+    def _named(self) -> dict[str, Tensor]:
+        tensors = {}
+        for trunk, name in enumerate(("actor", "critic")):
+            for at, (weight, bias) in enumerate(zip(self.parameters.weights, self.parameters.biases, strict=True)):
+                tensors |= {f"{name}.{at}.weight": weight[trunk], f"{name}.{at}.bias": bias[trunk, 0]}
+        heads = ("actor.head.weight", "actor.head.bias", "critic.head.weight", "critic.head.bias", "log_std")
+        return tensors | dict(zip(heads, self.parameters[2:], strict=True))
+
+
+def forward(parameters: Parameters, observations: Tensor) -> tuple[Tensor, Tensor]:
+    """Normalised observations (N, O) -> mean (N, U), value (N,)."""
+    hidden = observations.expand(2, -1, -1)
+    for weight, bias in zip(parameters.weights, parameters.biases, strict=True):
+        hidden = torch.baddbmm(bias, hidden, weight.mT).relu()
+    mean = torch.addmm(parameters.mean_bias, hidden[0], parameters.mean_weight.T).tanh()
+    value = torch.addmm(parameters.value_bias, hidden[1], parameters.value_weight.T)
+    return mean, value.squeeze(1)
+
+
+def views(flat: Tensor, sizes: tuple[int, ...], actions: int) -> Parameters:
+    """`flat` (P,) cut into parameters, nothing copied."""
+    shapes = _shapes(sizes, actions)
+    pieces = flat.split([math.prod(shape) for shape in shapes])
+    tensors = [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
+    depth = len(sizes) - 1
+    return Parameters(tuple(tensors[:depth]), tuple(tensors[depth : 2 * depth]), *tensors[2 * depth :])
+
+
+def _shapes(sizes: tuple[int, ...], actions: int) -> list[tuple[int, ...]]:
+    pairs = list(zip(sizes[1:], sizes[:-1], strict=True))
+    heads = [(actions, sizes[-1]), (actions,), (1, sizes[-1]), (1,), (actions,)]
+    return [*((2, *pair) for pair in pairs), *((2, 1, rows) for rows, _ in pairs), *heads]
+
+
+def metadata(raw: bytes) -> dict[str, str]:
+    """The header of `Policy.to_safetensors`."""
+    size = int.from_bytes(raw[:8], "little")
+    return dict(json.loads(raw[8 : 8 + size]).get("__metadata__") or {})
