@@ -1,0 +1,39 @@
+"""Fixtures of all tests: lakes in temporary folders, on both databases."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from schemas.settings import Settings
+from tests import postgres
+from warehouse.catalog import Catalog
+from warehouse.lake import Lake
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[postgres.Server]:
+    """A server whose template has the catalog's tables already."""
+    with postgres.server() as running:
+        running.command("create database pitwall_template")
+        Catalog.open(running.url("pitwall_template")).engine.dispose()
+        running.template = "pitwall_template"
+        yield running
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of an empty catalog on each database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{(tmp_path / 'home' / 'catalog.sqlite').as_posix()}"
+    else:
+        with request.getfixturevalue("postgresql").fresh_database() as url:
+            yield url
+
+
+@pytest.fixture
+def lake(catalog_url: str, tmp_path: Path) -> Iterator[Lake]:
+    """An empty lake, once on each database."""
+    opened = Lake.open(Settings.load(home=tmp_path / "home", catalog=catalog_url))
+    yield opened
+    opened.catalog.engine.dispose()
