@@ -58,11 +58,12 @@ class Normaliser:
         folded = weights.astype(np.float64) / deviation
         return folded.astype(np.float32), (biases - folded @ mean).astype(np.float32)
 
-    def unfold(self, weights: Tensor, biases: Tensor) -> tuple[Tensor, Tensor]:
-        """The inverse of `fold` for stacked layers (2, H, O), (2, 1, H): the function of raw observations stays."""
-        double = weights.detach().cpu().double()
-        shifted = biases.detach().cpu().double() + (double @ self.mean)[:, None, :]
-        return (double * self.deviation).to(weights), shifted.to(biases)
+    def moved(self, weights: Tensor, biases: Tensor, new: "Normaliser") -> tuple[Tensor, Tensor]:
+        """First layers of both trunks (2, H, O), (2, 1, H) for `new` moments: the function of raw observations stays."""
+        weight, bias = weights.detach().cpu().double(), biases.detach().cpu().double()
+        raw = weight / self.deviation
+        shift = raw @ (new.mean - self.mean)
+        return (raw * new.deviation).to(weights), (bias + shift[:, None, :]).to(biases)
 
     def moments(self) -> dict[str, Tensor]:
         """Tensors by name, for a file."""

@@ -1,0 +1,302 @@
+"""One update of PPO: a window and the policy that it starts from become the next policy.
+
+Arrives: `Policy`, `Batch`, `TrainConfig`, perhaps the optimizer's state. Leaves: `Trained`; what arrived is not changed,
+so an error or Ctrl-C half-way leaves nothing behind. Same inputs on a CPU, same bits.
+Legend: N rows, B rows of a minibatch, U actions.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ppo import loss
+from ppo.adam import Adam
+from ppo.batch import Batch
+from ppo.gae import gae
+from ppo.normaliser import Normaliser
+from ppo.policy import Parameters, Policy, forward, views
+from ppo.sources import Source, judge
+from schemas.errors import TrainingStopped
+from schemas.training import TrainConfig
+
+Progress = Callable[[int, int, dict[str, float]], None]
+"""Called after each epoch with its number from 1, the number of epochs and the epoch's metrics."""
+BUSY_BATCH = 1024
+"""Rows in a minibatch from which on a second thread, or a GPU, pays."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What an update leaves."""
+
+    policy: Policy
+    optimizer_state: bytes
+    metrics: dict[str, Any]
+    """Plain numbers, lists and dicts, as in docs/performance.md's sample; `epochs` holds the curves."""
+
+
+def train(
+    policy: Policy,
+    batch: Batch,
+    config: TrainConfig,
+    optimizer_state: bytes | None = None,
+    progress: Progress | None = None,
+) -> Trained:
+    """Trains a copy of `policy`; raises TrainingStopped on a loss that is not finite, with the rows' addresses."""
+    device = batch.observations.device
+    with _threads(config):
+        started = time.perf_counter()
+        policy = start(policy, batch, config)
+        run = _Run(policy, batch, config)
+        optimizer = Adam(run.flat, config.adam_eps)
+        learning_rate = config.learning_rate
+        if optimizer_state is not None:
+            restored = optimizer.restore(optimizer_state)
+            learning_rate = restored if config.lr_schedule == "adaptive" else learning_rate
+        rate = torch.tensor(learning_rate, device=device)
+        curves: list[dict[str, float]] = []
+        for epoch in range(config.epochs):
+            if epoch and config.recompute_advantages:
+                run.estimate()
+            curves.append(run.epoch(epoch, optimizer, rate))
+            if progress is not None:
+                progress(epoch + 1, config.epochs, curves[-1])
+            if config.target_kl and config.lr_schedule != "adaptive" and curves[-1]["kl"] > 1.5 * config.target_kl:
+                break
+        trained = replace(policy, flat=run.flat.detach().cpu().clone())
+        metrics = run.summary(curves) | {"seconds": time.perf_counter() - started, "device": str(device)}
+        return Trained(trained, optimizer.to_safetensors(float(rate)), metrics)
+
+
+def start(policy: Policy, batch: Batch, config: TrainConfig) -> Policy:
+    """The policy with its normaliser moved to the new rows. The first layers move against it: the function stays."""
+    if not config.normalise_observations and policy.normaliser is None:
+        return policy
+    old = policy.normaliser or Normaliser.identity(policy.observations)
+    new = old.seen(batch.observations[: len(batch)]) if config.normalise_observations else old
+    flat = policy.flat.clone()
+    parameters = views(flat, policy.sizes, policy.actions)
+    weights, biases = parameters.weights[0], parameters.biases[0]
+    for moved, first in zip(old.moved(weights, biases, new), (weights, biases), strict=True):
+        first.copy_(moved)
+    return replace(policy, flat=flat, normaliser=new)
+
+
+class Minibatch(NamedTuple):
+    """Tensors of one epoch's order, or a cut of them; every row is trained on."""
+
+    observations: Tensor
+    """(B, O) normalised."""
+    scaled_actions: Tensor
+    """(B, U) actions / noise: with the scaled mean, z needs one division less."""
+    inverse_noise: Tensor
+    """(B, 1)"""
+    constant: Tensor
+    """(B,) what log pi_theta - log pi_prox has besides the weights."""
+    weight: Tensor
+    """(B,) pi_prox / pi_beh, capped."""
+    advantage: Tensor
+    returns: Tensor
+    value: Tensor
+
+
+class _Run:
+    """The tensors of one update."""
+
+    def __init__(self, policy: Policy, batch: Batch, config: TrainConfig) -> None:
+        self.batch, self.config, self.policy = batch, config, policy
+        self.flat = policy.flat.to(batch.observations.device, copy=True)
+        self.gradient = torch.zeros_like(self.flat)
+        self.parameters = _leaves(self.flat, self.gradient, policy)
+        self.log_std = views(self.flat, policy.sizes, policy.actions).log_std
+        observations = batch.observations
+        self.observations = observations if policy.normaliser is None else policy.normaliser(observations)
+        with torch.no_grad():
+            mean, _ = forward(self.parameters, self.observations[: len(batch)])
+            self.proximal = loss.log_prob(mean, self.log_std, batch.actions, batch.noise_scale)
+        # The engine's bounds hold from the first step on; the proximal policy is the one that arrived.
+        self.sources = judge(self.proximal, batch, config)
+        self.kept = torch.cat([source.rows for source in self.sources if source.trusted] or [batch.version[:0]])
+        if not len(self.kept):
+            raise TrainingStopped(_all_gated(self.sources))
+        self.kept = self.kept.sort().values
+        self.weight = loss.behaviour_weight(self.proximal, batch.log_prob, config.weight_cap)
+        self.value, self.next_value = batch.value, batch.next_value
+        self.advantage, self.returns = self._gae()
+        self.recorded = self.returns
+        self.first: Tensor | None = None
+
+    def _gae(self) -> tuple[Tensor, Tensor]:
+        batch, config = self.batch, self.config
+        return gae(batch.reward, self.value, self.next_value, batch.terminated, batch.segment_end,
+                   config.gamma, config.gae_lambda)  # fmt: skip
+
+    @torch.no_grad()
+    def estimate(self) -> None:
+        """Advantages and returns of the current critic, where the window holds the next observation."""
+        _, value = forward(self.parameters, self.observations)
+        inside = self.batch.next_row >= 0
+        self.value = value[: len(self.batch)]
+        self.next_value = torch.where(inside, value[self.batch.next_row.clamp(min=0)], self.batch.next_value)
+        self.advantage, self.returns = self._gae()
+
+    def epoch(self, epoch: int, optimizer: Adam, rate: Tensor) -> dict[str, float]:
+        """Every kept row once; returns the epoch's means."""
+        config, count = self.config, math.ceil(len(self.kept) / self.config.batch_size)
+        order = self.kept[permutation(len(self.kept), config.seed, epoch).to(self.kept.device)]
+        measured = []
+        minibatches = list(zip(*(column.tensor_split(count) for column in self._ordered(order)), strict=True))
+        for at, columns in enumerate(minibatches):
+            if config.lr_schedule == "linear":
+                rate.fill_(config.learning_rate * (1 - (epoch * count + at) / (config.epochs * count)))
+            self.gradient.zero_()
+            total, measures, log_ratio = self._loss(Minibatch(*columns))
+            total.backward()  # type: ignore[no-untyped-call]
+            if self.first is None:
+                rows = order.tensor_split(count)[0]
+                self.first = (log_ratio + self.proximal[rows] - self.batch.log_prob[rows]).exp()
+            norm = optimizer.step(self.gradient, rate, config.max_grad_norm)
+            with torch.no_grad():
+                self.log_std.clamp_(config.log_std_min, config.log_std_max)
+                if config.lr_schedule == "adaptive":
+                    _adapt(rate, measures[3], config.target_kl or math.inf)
+                measured.append(torch.stack([*measures, norm]))
+        table = torch.stack(measured).cpu()
+        if not table.isfinite().all():
+            at = int((~table.isfinite()).any(dim=1).nonzero()[0])
+            rows = order.tensor_split(count)[at].sort().values
+            raise TrainingStopped(
+                f"epoch {epoch + 1}, minibatch {at + 1}: loss {table[at, 0]:.3g}, gradient norm {table[at, -1]:.3g}. "
+                f"The policy is unchanged. Its rows: {self.batch.where(rows)}. Look at them, or lower the learning rate"
+            )
+        names = ("loss", "policy_loss", "value_loss", "kl", "clip_fraction", "grad_norm")
+        means = dict(zip(names, table.double().mean(dim=0).tolist(), strict=True))
+        return means | {"entropy": float(loss.entropy(self.log_std)), "learning_rate": float(rate)}
+
+    def _ordered(self, order: Tensor) -> Minibatch:
+        batch, config = self.batch, self.config
+        noise, advantage = batch.noise_scale[order], self.advantage[order]
+        if config.advantage_normalisation == "batch":
+            advantage = _standard(advantage)
+        constant = -batch.actions.shape[1] * (noise.log() + loss.HALF_LOG_2PI) - self.proximal[order]
+        return Minibatch(
+            observations=self.observations[order],
+            scaled_actions=batch.actions[order] / noise[:, None],
+            inverse_noise=noise.reciprocal()[:, None],
+            constant=constant,
+            weight=self.weight[order],
+            advantage=advantage,
+            returns=self.returns[order],
+            value=self.value[order],
+        )
+
+    def _loss(self, rows: Minibatch) -> tuple[Tensor, list[Tensor], Tensor]:
+        """The objective of a minibatch, its measures, and log pi_theta / pi_prox (B,)."""
+        config, parameters = self.config, self.parameters
+        mean, value = forward(parameters, rows.observations)
+        z = (rows.scaled_actions - mean * rows.inverse_noise) * torch.exp(-parameters.log_std)
+        log_std = parameters.log_std.sum()
+        log_ratio = rows.constant - log_std - 0.5 * z.square().sum(1)
+        advantage = _standard(rows.advantage) if config.advantage_normalisation == "minibatch" else rows.advantage
+        policy_loss, ratio = loss.policy_loss(log_ratio, rows.weight * advantage, config.clip)
+        scale = float(self.returns_scale)
+        clip = None if config.value_clip is None else config.value_clip * scale
+        value_loss = loss.value_loss(value, rows.value, rows.returns, clip)
+        total = policy_loss + (config.value_coef / scale**2) * value_loss - config.entropy_coef * log_std
+        with torch.no_grad():
+            kl, clipped = loss.approximate_kl(log_ratio), loss.clip_fraction(ratio, config.clip)
+        return total, [total.detach(), policy_loss.detach(), value_loss.detach(), kl, clipped], log_ratio.detach()
+
+    @property
+    def returns_scale(self) -> float:
+        """Unit of the critic's error: the recorded returns' deviation where the configuration asks for it, else 1."""
+        if not self.config.scale_returns:
+            return 1.0
+        return max(float(self.recorded.std(correction=0)), 1e-6)
+
+    @torch.no_grad()
+    def summary(self, curves: list[dict[str, float]]) -> dict[str, Any]:
+        """The update in numbers. The first ratios are to the behaviour policy: 1 on fresh data."""
+        batch, first = self.batch, self.first
+        assert first is not None
+        mean, value = forward(self.parameters, self.observations[: len(batch)])
+        log_ratio = loss.log_prob(mean, self.log_std, batch.actions, batch.noise_scale) - self.proximal
+        log_ratio = log_ratio[self.kept]
+        return {
+            "rows": len(batch),
+            "rows_trained": len(self.kept),
+            "counts": dict(batch.counts),
+            "first_ratio_mean": float(first.double().mean()),
+            "first_ratio_deviation": float((first.double() - 1).abs().max()),
+            "kl": float(loss.approximate_kl(log_ratio)),
+            "clip_fraction": float(loss.clip_fraction(log_ratio.exp(), self.config.clip)),
+            "explained_variance_before": float(loss.explained_variance(batch.value, self.recorded)),
+            "explained_variance": float(loss.explained_variance(value, self.recorded)),
+            "entropy": float(loss.entropy(self.log_std)),
+            "std": self.log_std.exp().tolist(),
+            "return_mean": float(self.recorded.mean()),
+            "advantage_std": float(self.advantage.std(correction=0)),
+            "updates": len(curves) * math.ceil(len(self.kept) / self.config.batch_size),
+            "learning_rate": curves[-1]["learning_rate"],
+            "stopped_early": len(curves) < self.config.epochs,
+            "sources": [source.metrics() for source in self.sources],
+            "epochs": curves,
+        }
+
+
+def permutation(rows: int, seed: int, epoch: int) -> Tensor:
+    """Order of rows, a function of (seed, epoch) only."""
+    # An odd multiplier keeps (seed, epoch) pairs apart; the generator mixes the bits.
+    generator = torch.Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + epoch) % 2**63)
+    return torch.randperm(rows, generator=generator)
+
+
+def device_for(config: TrainConfig) -> torch.device:
+    """The device that `config` names; auto takes a GPU only where minibatches are large enough to keep it busy."""
+    if config.device != "auto":
+        return torch.device(config.device)
+    if config.batch_size >= BUSY_BATCH and torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if config.batch_size >= BUSY_BATCH and torch.backends.mps.is_available() else "cpu")
+
+
+def _leaves(flat: Tensor, gradient: Tensor, policy: Policy) -> Parameters:
+    """Parameters that share memory with `flat`, and whose gradients autograd adds up in `gradient`."""
+    parameters = views(flat, policy.sizes, policy.actions)
+    for leaf, grad in zip(parameters.leaves(), views(gradient, policy.sizes, policy.actions).leaves(), strict=True):
+        leaf.requires_grad_()
+        leaf.grad = grad
+    return parameters
+
+
+def _standard(advantage: Tensor) -> Tensor:
+    deviation, mean = torch.std_mean(advantage, correction=0)
+    return (advantage - mean) / (deviation + 1e-8)
+
+
+def _adapt(rate: Tensor, kl: Tensor, target: float) -> None:
+    """rsl_rl's rule: 1.5 times slower above twice the target, faster below half of it; on the device, nothing waits."""
+    factor = torch.where(kl > 2 * target, 1 / 1.5, torch.where(kl < 0.5 * target, 1.5, 1.0))
+    rate.mul_(factor).clamp_(1e-6, 1e-2)
+
+
+def _all_gated(sources: list[Source]) -> str:
+    closed = "; ".join(f"version {source.name}: {source.reason}" for source in sources)
+    return f"window: every source version is too far from the policy at the start ({closed}). Select fresher rollouts"
+
+
+@contextmanager
+def _threads(config: TrainConfig) -> Iterator[None]:
+    """One thread for small minibatches: two are slower there."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if config.batch_size < BUSY_BATCH else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

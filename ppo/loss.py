@@ -1,0 +1,70 @@
+"""The objective: PPO-clip, decoupled from the age of the data.
+
+Arrives: what the network says about a minibatch, and what was recorded. Leaves: a loss and its diagnostics.
+Three policies: behaviour (collected the row), proximal (at the start of the update), theta (being trained).
+    L = -E[ pi_prox/pi_beh  min( r A, clip(r, 1 - eps, 1 + eps) A ) ],  r = pi_theta / pi_prox
+(Hilton et al. 2021, eq. 3; with fresh data the weight is 1 and this is Schulman et al. 2017, eq. 7.)
+Legend: N rows, U actions.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
+
+
+def log_prob(mean: Tensor, log_std: Tensor, actions: Tensor, noise_scale: Tensor) -> Tensor:
+    """(N, U), (U,), (N, U), (N,) -> (N,) log density (nats) of a normal whose deviation is exp(log_std) * noise."""
+    z = (actions - mean) * torch.exp(-log_std) / noise_scale.unsqueeze(1)
+    return -0.5 * z.square().sum(1) - log_std.sum() - log_std.shape[0] * (noise_scale.log() + HALF_LOG_2PI)
+
+
+def entropy(log_std: Tensor) -> Tensor:
+    """Of the policy at noise 1 (nats); another noise only adds a constant."""
+    return log_std.sum() + log_std.shape[0] * (HALF_LOG_2PI + 0.5)
+
+
+def policy_loss(log_ratio: Tensor, weighted_advantage: Tensor, clip: float) -> tuple[Tensor, Tensor]:
+    """(N,) log pi_theta / pi_prox and weight * advantage -> loss (), ratio (N,). The weight is positive, so it may
+    stand inside the minimum.
+    """  # noqa: D205
+    ratio = log_ratio.exp()
+    clipped = ratio.clamp(1 - clip, 1 + clip)
+    return -torch.minimum(ratio * weighted_advantage, clipped * weighted_advantage).mean(), ratio
+
+
+def value_loss(value: Tensor, recorded: Tensor, returns: Tensor, clip: float | None) -> Tensor:
+    """Half the squared error (N,) -> (); clipped: the worse of the prediction and one within `clip` of the recorded."""
+    error = (value - returns).square()
+    if clip is not None:
+        near = recorded + (value - recorded).clamp(-clip, clip)
+        error = torch.maximum(error, (near - returns).square())
+    return 0.5 * error.mean()
+
+
+def behaviour_weight(proximal: Tensor, behaviour: Tensor, cap: float) -> Tensor:
+    """pi_prox / pi_beh (N,) from log-probs (nats), at most `cap`."""
+    return (proximal - behaviour).clamp(max=math.log(cap)).exp()
+
+
+def approximate_kl(log_ratio: Tensor) -> Tensor:
+    """KL(old || new) from samples of old, (N,) -> () nats: r - 1 - log r (Schulman 2020, "k3")."""
+    return (torch.expm1(log_ratio) - log_ratio).mean()
+
+
+def clip_fraction(ratio: Tensor, clip: float) -> Tensor:
+    """Share of ratios outside 1 +- clip."""
+    return ((ratio - 1).abs() > clip).float().mean()
+
+
+def explained_variance(predicted: Tensor, returns: Tensor) -> Tensor:
+    """1 - Var[return - value] / Var[return]: 1 is perfect, 0 as good as a constant; NaN where returns are constant."""
+    return 1 - (returns - predicted).var(correction=0) / returns.var(correction=0)
+
+
+def effective_sample_size(log_weight: Tensor) -> Tensor:
+    """(sum w)^2 / sum w^2 as a share of the rows: 1 for equal weights, 1/N where one row rules (Kong 1992)."""
+    top = torch.logsumexp(log_weight, 0) * 2 - torch.logsumexp(log_weight * 2, 0)
+    return top.exp() / len(log_weight)
