@@ -1,0 +1,36 @@
+"""The engine's model folder: where a running game picks up a policy.
+
+Arrives: the engine's JSON of a version. Leaves: `<name>.json` and `best_model_path.txt`, neither ever half-written.
+"""
+
+from pathlib import Path
+
+from schemas.errors import SettingsRejected
+from schemas.settings import Settings
+from warehouse.outside_file import put_outside
+
+POINTER = "best_model_path.txt"
+"""The engine's automation reads from it the path of the policy to load."""
+
+
+def deliver(settings: Settings, version: int, engine_json: bytes) -> Path | None:
+    """Put a version where the engine looks; the policy first, then the pointer to it. None without `engine_models_dir`.
+
+    Delivered again, files that are the same already are left alone.
+
+    Raises:
+        SettingsRejected: `engine_model_name` has a placeholder other than {version}.
+        StorageBusy: the disk is full or the engine holds a file.
+    """
+    if settings.engine_models_dir is None:
+        return None
+    name = settings.engine_model_name.replace("{version}", str(version))
+    if "{" in name or "}" in name:
+        raise SettingsRejected(
+            f"setting 'engine_model_name' is {settings.engine_model_name!r}; its one placeholder is {{version}}. "
+            "Set it in pitwall.toml or as PITWALL_ENGINE_MODEL_NAME"
+        )
+    policy = settings.engine_models_dir.absolute() / f"{name}.json"
+    put_outside(policy, engine_json)
+    put_outside(policy.with_name(POINTER), str(policy).encode())
+    return policy

@@ -1,0 +1,139 @@
+"""Folders of rollout files into the lake.
+
+Arrives: the engine's folders, which are only read (unless a setting says `archive` or `delete`). Leaves: few partitions
+for many files, one ledger row per rollout, and every file or row that could not go in among the rejects, as it was.
+Safe when several processes ingest the same folder at once, and when it is killed at any point.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from schemas.errors import RolloutRejected
+from warehouse import ledger
+from warehouse.ingest_report import IngestReport
+from warehouse.lake import Lake
+from warehouse.landing import Landed, look
+from warehouse.load import MAX_BYTES, Load
+from warehouse.reader import read
+from warehouse.source_file import SourceFile, stat
+
+Progress = Callable[[int, int, int], None]
+"""Called with (files done, files to do, experiences so far)."""
+
+
+def ingest(
+    lake: Lake, places: Iterable[Path], *, retry_rejected: bool = False, progress: Progress | None = None
+) -> IngestReport:
+    """Bring every rollout file of `places` into the lake.
+
+    Files seen before (same path, size and time, or same content) are not read or stored again. With `retry_rejected`
+    files that were turned away are judged anew.
+
+    Raises:
+        SettingsRejected: a place does not exist.
+        CatalogBusy, StorageBusy: nothing of the current batch is in; the same call goes on from there.
+    """
+    began = time.perf_counter()
+    landing = look(places)
+    journey = _Ingest(lake, retry_rejected, progress or (lambda done, total, rows: None))
+    journey.report.ignored = dict(landing.ignored)
+    files = journey.skip_sighted(landing.files)
+    unready = journey.bring_in(files, last_look=False)
+    if unready:
+        time.sleep(lake.settings.settle_seconds)
+        journey.bring_in(unready, last_look=True)
+    journey.report.seconds = time.perf_counter() - began
+    return journey.report
+
+
+class _Ingest:
+    def __init__(self, lake: Lake, retry_rejected: bool, progress: Progress) -> None:
+        self.lake = lake
+        self.retry_rejected = retry_rejected
+        self.progress = progress
+        self.report = IngestReport()
+        self.in_lake = ledger.known_rollouts(lake.catalog)  # content id -> file name
+        self.turned_away = ledger.known_rejects(lake.catalog)
+        self.labels: dict[str, str] = {}
+        self.total = 0
+
+    def skip_sighted(self, files: list[Landed]) -> list[Landed]:
+        """The files that an earlier ingest has not seen in this state."""
+        seen = ledger.sighted(self.lake.catalog, {landed.source for landed in files})
+        todo = []
+        for landed in files:
+            size, mtime_ns, identity, verdict = seen.get(landed.path.as_posix(), (-1, -1, "", ""))
+            rejected = verdict == "rejected" and identity in self.turned_away
+            if stat(landed.path) != (size, mtime_ns) or (rejected and self.retry_rejected):
+                todo.append(landed)
+            else:
+                (self.report.known_rejects if rejected else self.report.known).append(str(landed.path))
+        if todo:
+            self.labels = ledger.labels(self.lake.catalog, {landed.source: landed.label for landed in todo})
+        self.total = len(todo)
+        return todo
+
+    def bring_in(self, files: list[Landed], *, last_look: bool) -> list[Landed]:
+        """Read and commit in batches; returns files that do not parse but may still be growing."""
+        unready: list[Landed] = []
+        load = Load()
+        done = self.total - len(files)
+        for landed in files:
+            done += 1
+            source = SourceFile.read(landed)
+            if isinstance(source, str):
+                self.report.left[str(landed.path)] = source
+            elif self._is_news(source, load):
+                try:
+                    if source.damage:
+                        raise RolloutRejected(source.damage)
+                    load.files[source.content_id] = source, read(source.content)
+                except RolloutRejected as error:
+                    if source.fresh and not last_look:
+                        unready.append(landed)
+                    elif source.changed:
+                        self.report.left[source.path] = "still growing"
+                    else:
+                        load.turned_away.append((source, str(error)))
+            if load.rows >= self.lake.settings.batch_rows or load.bytes >= MAX_BYTES:
+                self._commit(load)
+                load = Load()
+            self.progress(done - len(unready), self.total, self.report.experiences + load.rows)
+        self._commit(load)
+        self.progress(self.total - len(unready), self.total, self.report.experiences)
+        return unready
+
+    def _is_news(self, source: SourceFile, load: Load) -> bool:
+        identity = source.content_id
+        if identity in self.in_lake or identity in load.files:
+            twin = load.files[identity][0].landed.path.name if identity in load.files else self.in_lake[identity]
+            if twin == source.landed.path.name:
+                self.report.known.append(source.path)
+            else:
+                self.report.duplicates[source.path] = twin
+        elif identity in self.turned_away and not self.retry_rejected:
+            self.report.known_rejects.append(source.path)
+        else:
+            return True
+        load.seen_again.append(source)
+        return False
+
+    def _commit(self, load: Load) -> None:
+        load.commit(self.lake, self.labels)
+        for group in load.groups:
+            for source, reading in group.members:
+                self.in_lake[source.content_id] = source.landed.path.name
+                if source.content_id in load.lost_race:
+                    self.report.known.append(source.path)
+                    continue
+                self.report.rollouts.append(source.content_id)
+                self.report.accepted[source.path] = reading.rows_in_file - len(reading.lost)
+                if reading.lost:
+                    self.report.rejected_rows[source.path] = [row.reason for row in reading.lost]
+                hindered = source.dispose(self.lake.settings)
+                if notes := [*reading.warnings, *([hindered] if hindered else [])]:
+                    self.report.warnings[source.path] = notes
+        for source, reason in load.turned_away:
+            self.report.rejected_files[source.path] = reason
+            self.turned_away[source.content_id] = reason

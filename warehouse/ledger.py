@@ -1,0 +1,223 @@
+"""The ledger of rollouts: what is in the lake, told in one transaction.
+
+Arrives: written partitions, rejects and sightings of one batch. Leaves: a commit, or the rollouts that another process
+had brought in meanwhile (then nothing was written and the batch is tried again without them).
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from warehouse import tables as t
+from warehouse.catalog import Catalog, now
+from warehouse.partition import Partition
+from warehouse.run_inference import Named, infer_runs
+
+_CHUNK = 500
+
+
+@dataclass
+class Batch:
+    """What one transaction brings; `rollouts` and the others are rows of their tables, less what the ledger gives."""
+
+    partitions: list[Partition] = field(default_factory=list)
+    rollouts: dict[str, dict[str, Any]] = field(default_factory=dict)  # by rollout_id
+    rejects: list[dict[str, Any]] = field(default_factory=list)
+    sightings: list[dict[str, Any]] = field(default_factory=list)
+    supersedes: dict[str, str] = field(default_factory=dict)  # old rollout_id -> the mended one
+
+
+def labels(catalog: Catalog, wanted: Mapping[str, str]) -> dict[str, str]:
+    """The label of each source folder, given once and for all; `wanted` is what each would like to be called."""
+    with catalog.begin() as connection:
+        catalog.lock(connection, "sources")
+        known = dict(connection.execute(sa.select(t.sources.c.source, t.sources.c.label)).tuples().all())
+        taken = set(known.values())
+        for source, label in sorted(wanted.items()):
+            if source in known:
+                continue
+            if label in taken:
+                label = f"{label}~{hashlib.sha256(source.encode()).hexdigest()[:8]}"
+            taken.add(label)
+            known[source] = label
+            connection.execute(t.sources.insert(), {"source": source, "label": label})
+    return {source: known[source] for source in wanted}
+
+
+def known_rollouts(catalog: Catalog) -> dict[str, str]:
+    """File names by rollout_id, of everything in the lake."""
+    with catalog.read() as connection:
+        return dict(connection.execute(sa.select(t.rollouts.c.rollout_id, t.rollouts.c.file_name)).tuples().all())
+
+
+def known_rejects(catalog: Catalog) -> dict[str, str]:
+    """Reasons by content id, of files that were rejected whole and are not resolved."""
+    query = sa.select(t.rejects.c.content_id, t.rejects.c.reason).where(
+        t.rejects.c.row_index == -1, t.rejects.c.resolved_by.is_(None)
+    )
+    with catalog.read() as connection:
+        return dict(connection.execute(query).tuples().all())
+
+
+def sighted(catalog: Catalog, sources: Collection[str]) -> dict[str, tuple[int, int, str, str]]:
+    """What is known of files below the folders: path -> (bytes, mtime_ns, content id, verdict)."""
+    s = t.sightings.c
+    found: dict[str, tuple[int, int, str, str]] = {}
+    with catalog.read() as connection:
+        for source in sources:
+            below = sa.and_(s.path > source, s.path < source + "0")  # "0" follows "/": all paths source/...
+            for path, size, mtime, content, verdict in connection.execute(
+                sa.select(s.path, s.bytes, s.mtime_ns, s.content_id, s.verdict).where(below)
+            ):
+                found[path] = (size, mtime, content, verdict)
+    return found
+
+
+def commit(catalog: Catalog, batch: Batch) -> set[str]:
+    """Write one batch in one transaction, unless some of its rollouts are in the lake already: then return those."""
+    with catalog.begin() as connection:
+        catalog.lock(connection, "ledger")
+        raced = _present(connection, batch.rollouts)
+        if raced:
+            return raced
+        _insert_partitions(catalog, connection, batch.partitions)
+        if batch.rollouts:
+            _insert_rollouts(catalog, connection, batch)
+        catalog.insert_new(connection, t.rejects, batch.rejects)
+        catalog.upsert(connection, t.sightings, [{**row, "seen_at": now()} for row in batch.sightings])
+    return set()
+
+
+def _present(connection: Connection, rollout_ids: Iterable[str]) -> set[str]:
+    wanted = list(rollout_ids)
+    found: set[str] = set()
+    for start in range(0, len(wanted), _CHUNK):
+        some = wanted[start : start + _CHUNK]
+        found.update(connection.scalars(sa.select(t.rollouts.c.rollout_id).where(t.rollouts.c.rollout_id.in_(some))))
+    return found
+
+
+def _insert_partitions(catalog: Catalog, connection: Connection, partitions: Sequence[Partition]) -> None:
+    spaces = {p.space.space_id: p.space for p in partitions}
+    catalog.insert_new(
+        connection,
+        t.spaces,
+        [{"space_id": key, "definition": space.model_dump(mode="json")} for key, space in spaces.items()],
+    )
+    rows = [
+        {
+            "partition_id": p.partition_id,
+            "path": p.path,
+            "bytes": p.bytes,
+            "rows": p.rows,
+            "space_id": p.space.space_id,
+            "terms": list(p.terms),
+            "created_at": now(),
+        }
+        for p in partitions
+    ]
+    if rows:
+        connection.execute(t.partitions.insert(), rows)
+
+
+def _insert_rollouts(catalog: Catalog, connection: Connection, batch: Batch) -> None:
+    moment = now()
+    provisional = {
+        (row["explicit_run"] or row["label"], row["explicit_run"] is not None): row for row in batch.rollouts.values()
+    }
+    for (run_id, explicit), row in provisional.items():
+        _insert_run(catalog, connection, run_id, row["source"], explicit=explicit)
+    members = {m.rollout_id: (p, m) for p in batch.partitions for m in p.members}
+    rows = []
+    for rollout_id, row in batch.rollouts.items():
+        partition, member = members[rollout_id]
+        rows.append(
+            {
+                **{key: value for key, value in row.items() if key != "label"},
+                "rollout_id": rollout_id,
+                "run_id": row["explicit_run"] or row["label"],
+                "position": 0,
+                "partition_id": partition.partition_id,
+                "first_row": member.first_row,
+                "rows": member.rows,
+                "rows_sha256": member.rows_sha256,
+                "space_id": partition.space.space_id,
+                "ingested_at": moment,
+            }
+        )
+    connection.execute(t.rollouts.insert(), rows)
+    for old, new in batch.supersedes.items():
+        connection.execute(t.rollouts.update().where(t.rollouts.c.rollout_id == old).values(superseded_by=new))
+        _resolve(connection, t.rejects.c.content_id == old, new)
+    for row in rows:
+        same = sa.or_(t.rejects.c.file_path == row["file_path"], t.rejects.c.content_id == row["rollout_id"])
+        _resolve(connection, sa.and_(same, t.rejects.c.row_index == -1), row["rollout_id"])
+    touched = {row["run_id"] for row in rows}
+    sources = {row["source"] for row in rows if row["explicit_run"] is None}
+    for source in sources | _displaced(connection, {run_id for run_id, explicit in provisional if explicit}):
+        touched |= _infer(catalog, connection, source)
+    _number(connection, touched)
+
+
+def _resolve(connection: Connection, which: sa.ColumnElement[bool], rollout_id: str) -> None:
+    unresolved = t.rejects.c.resolved_by.is_(None)
+    connection.execute(t.rejects.update().where(which, unresolved).values(resolved_by=rollout_id))
+
+
+def _insert_run(catalog: Catalog, connection: Connection, run_id: str, source: str, *, explicit: bool) -> None:
+    row = {"run_id": run_id, "source": "" if explicit else source, "explicit": explicit, "created_at": now()}
+    catalog.insert_new(connection, t.runs, [row])
+
+
+def _displaced(connection: Connection, named: set[str]) -> set[str]:
+    """Sources whose inferred run bears a name that files now claim outright; their runs are inferred again."""
+    clash = sa.and_(t.runs.c.run_id.in_(named), t.runs.c.explicit.is_(False))
+    sources = set(connection.scalars(sa.select(t.runs.c.source).where(clash)))
+    connection.execute(t.runs.update().where(clash).values(explicit=True, source=""))
+    return sources
+
+
+def _infer(catalog: Catalog, connection: Connection, source: str) -> set[str]:
+    """Give every rollout of a folder its inferred run again; returns the runs that changed."""
+    r = t.rollouts.c
+    label = connection.scalars(sa.select(t.sources.c.label).where(t.sources.c.source == source)).one()
+    claimed = sa.exists().where(t.runs.c.run_id == label, t.runs.c.explicit.is_(True))
+    if connection.scalar(sa.select(claimed)):
+        label += "~folder"
+    rows = connection.execute(
+        sa.select(r.rollout_id, r.run_id, r.rollout_index, r.written_at).where(
+            r.source == source, r.explicit_run.is_(None), r.superseded_by.is_(None)
+        )
+    ).all()
+    runs = infer_runs(label, [Named(row.rollout_id, row.rollout_index, row.written_at) for row in rows])
+    changed = [row for row in rows if runs[row.rollout_id] != row.run_id]
+    for run_id in {runs[row.rollout_id] for row in changed}:
+        _insert_run(catalog, connection, run_id, source, explicit=False)
+    if changed:
+        statement = t.rollouts.update().where(r.rollout_id == sa.bindparam("rollout"))
+        connection.execute(
+            statement.values(run_id=sa.bindparam("run")),
+            [{"rollout": row.rollout_id, "run": runs[row.rollout_id]} for row in changed],
+        )
+    return {row.run_id for row in changed} | {runs[row.rollout_id] for row in changed}
+
+
+def _number(connection: Connection, runs: Iterable[str]) -> None:
+    """Positions within each run: by index, then time, then content."""
+    r = t.rollouts.c
+    statement = t.rollouts.update().where(r.rollout_id == sa.bindparam("rollout"))
+    for run_id in runs:
+        rows = connection.execute(
+            sa.select(r.rollout_id, r.position)
+            .where(r.run_id == run_id, r.superseded_by.is_(None))
+            .order_by(r.rollout_index.is_(None), r.rollout_index, r.written_at, r.rollout_id)
+        ).all()
+        moved = [{"rollout": row.rollout_id, "at": at} for at, row in enumerate(rows) if row.position != at]
+        if moved:
+            connection.execute(statement.values(position=sa.bindparam("at")), moved)
+        if not rows and not connection.scalar(sa.select(sa.exists().where(r.run_id == run_id))):
+            connection.execute(t.runs.delete().where(t.runs.c.run_id == run_id))

@@ -1,0 +1,47 @@
+"""Mended files: a rollout that was taken in with rejected rows comes again with those rows repaired.
+
+Arrives: the rollouts of a batch and their rows. Leaves: which older rollout each of them takes the place of. A file is
+a mended one only when it has the name, the folder and the length of the older one, and every row that was good before
+is there unchanged, bit for bit; the engine also reuses names in a new session, and those rows differ.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+import sqlalchemy as sa
+
+from warehouse import tables as t
+from warehouse.lake import Lake
+from warehouse.partition import read_rows
+
+_PLACES = ("rollout_id", "step", "gap_before", "gap_after")
+
+
+def mended(lake: Lake, rollouts: Mapping[str, Mapping[str, Any]], frames: Sequence[pl.DataFrame]) -> dict[str, str]:
+    """Old rollout_id -> the new one that takes its place."""
+    r, p = t.rollouts.c, t.partitions.c
+    sources = {row["source"] for row in rollouts.values()}
+    query = (
+        sa.select(r.rollout_id, r.file_name, r.source, r.rows_in_file, r.first_row, r.rows, p.path)
+        .join_from(t.rollouts, t.partitions)
+        .where(r.rejected_rows > 0, r.superseded_by.is_(None), r.source.in_(sources))
+    )
+    with lake.catalog.read() as connection:
+        flawed = {(row.file_name, row.source, row.rows_in_file): row for row in connection.execute(query)}
+    found = {}
+    for rollout_id, row in rollouts.items():
+        old = flawed.get((row["file_name"], row["source"], row["rows_in_file"]))
+        if old is None or row["rejected_rows"] == old.rows_in_file - old.rows:
+            continue
+        before = read_rows(lake.paths, old.path, old.first_row, old.rows)
+        now = next(part for frame in frames if len(part := frame.filter(pl.col("rollout_id") == rollout_id)))
+        if _contains(now, before):
+            found[old.rollout_id] = rollout_id
+    return found
+
+
+def _contains(now: pl.DataFrame, before: pl.DataFrame) -> bool:
+    same = now.filter(pl.col("row_index").is_in(before["row_index"].to_list())).sort("row_index")
+    names = [name for name in before.columns if name not in _PLACES]
+    return set(names) <= set(same.columns) and same.select(names).equals(before.sort("row_index").select(names))

@@ -1,0 +1,120 @@
+"""SQL over the lake, read-only: DuckDB over the partitions that the catalog lists, and over the catalog itself.
+
+Arrives: a lake and one statement. Leaves: an Arrow table, or a connection that reads nothing outside the lake's
+experiences and whose configuration is locked.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from schemas.errors import LakeDamaged, QueryRejected
+from warehouse import tables
+from warehouse.catalog_arrow import read_table
+from warehouse.lake import Lake
+from warehouse.layouts import steps_select
+from warehouse.statements import only
+from warehouse.views import views, with_sources
+
+_ANY_VIEW = re.compile(r"show|query|query_table|information_schema|(duckdb|pg|pragma)_\w+")
+"""Words of statements that can reach a view without its name."""
+
+
+def run(lake: Lake, statement: str, parameters: Mapping[str, object] | Sequence[object] | None = None) -> pa.Table:
+    """The answer to one reading statement; `$name` (or `?`) in it is bound to `parameters`.
+
+    Raises:
+        QueryRejected: the statement does more than read, or DuckDB refuses it.
+        LakeDamaged: a partition that the catalog lists cannot be read.
+    """
+    statement = only(statement)
+    with connect(lake, statement) as connection:
+        return answer(lake, connection, statement, parameters)
+
+
+def connect(lake: Lake, statement: str) -> duckdb.DuckDBPyConnection:
+    """A closed connection: the views that `statement` names, and nothing else. The caller closes it.
+
+    Raises:
+        CatalogBusy: the catalog is locked or out of reach.
+    """
+    lake.paths.experiences.mkdir(parents=True, exist_ok=True)
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+            "temp_directory": (lake.paths.scratch / "duckdb").as_posix(),
+        },
+    )
+    try:
+        _fill(connection, lake, _words(statement))
+        _lock(connection, lake)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def answer(
+    lake: Lake,
+    connection: duckdb.DuckDBPyConnection,
+    statement: str,
+    parameters: Mapping[str, object] | Sequence[object] | None = None,
+) -> pa.Table:
+    """Run a statement on a connection of ours; DuckDB's errors become our own, with what helps."""
+    try:
+        bound: Any = dict(parameters) if isinstance(parameters, Mapping) else parameters
+        return connection.execute(statement, bound).to_arrow_table()
+    except duckdb.InterruptException:
+        raise KeyboardInterrupt from None
+    except duckdb.Error as error:
+        message = str(error).strip()
+        if lake.paths.experiences.as_posix() in message and not isinstance(error, duckdb.PermissionException):
+            raise LakeDamaged(f"{message}\nThe catalog lists this partition; restore the file from a copy.") from error
+        raise QueryRejected(f"{message}\n{_hint(error)}") from error
+
+
+def _words(statement: str) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", statement.casefold()))
+
+
+def _fill(connection: duckdb.DuckDBPyConnection, lake: Lake, words: frozenset[str]) -> None:
+    """Create what a statement of these words can read: a view for every name that occurs in it, even in a comment."""
+    anything = any(_ANY_VIEW.fullmatch(word) for word in words)
+    needed = with_sources(frozenset(views()) if anything else words & views().keys())
+    names = frozenset[str]().union(*(view.tables for view in needed))
+    names |= words & {*tables.metadata.tables, "steps"} if "catalog" in words else frozenset()
+    names |= {"rollouts"} if "steps" in names else frozenset()
+    connection.execute("CREATE SCHEMA catalog")
+    with lake.catalog.read() as transaction:
+        for name in sorted(names - {"steps"}):
+            connection.register("arriving", read_table(transaction, tables.metadata.tables[name]))
+            connection.execute(f"CREATE TABLE catalog.{name} AS FROM arriving")
+            connection.unregister("arriving")
+        if "steps" in names:
+            connection.execute(f"CREATE VIEW catalog.steps AS {steps_select(transaction, lake.paths)}")
+    for view in needed:
+        connection.execute(f"CREATE VIEW {view.name} AS {view.select}")
+
+
+def _lock(connection: duckdb.DuckDBPyConnection, lake: Lake) -> None:
+    folder = lake.paths.experiences.as_posix().replace("'", "''")
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute(f"SET allowed_directories = ['{folder}/']")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _hint(error: duckdb.Error) -> str:
+    if isinstance(error, duckdb.PermissionException):
+        return "Only the lake can be read: " + ", ".join(sorted(views()))
+    if isinstance(error, duckdb.CatalogException):
+        return "Views: " + ", ".join(sorted(views())) + ". Their columns: describe VIEW"
+    if isinstance(error, duckdb.BinderException):
+        return "See the columns of a view with: describe VIEW"
+    return "Help on the views: pitwall sql --help"

@@ -1,0 +1,187 @@
+"""One rollout file, from bytes to columns.
+
+Arrives: the bytes of a file, packed or not. Leaves: a `Reading` with the typed rows as a polars frame, the rows that
+could not be typed with index, reason and raw text, and what the file says of itself. Ranges are judged later, for many
+files at once (`warehouse/judge.py`).
+"""
+
+import gzip
+import hashlib
+import io
+import re
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import polars as pl
+
+from schemas.errors import RolloutRejected
+from schemas.rollout import Experience, RolloutFile, RolloutRows, decode_agent, decode_file, decode_row, decode_rows
+from schemas.space import Space
+from warehouse.columns import LostRow, columns
+
+MAX_BYTES = 256 * 2**20
+"""A larger file, packed or not, is no rollout: the largest that the engine writes has 8 MB."""
+_ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
+_STRING_OR_NOT_FINITE = re.compile(
+    rb'"(?:[^"\\]|\\.)*+"?|(?P<word>-?(?:nan(?:\(\w*\))?|inf(?:inity)?|1\.#(?:qnan|snan|inf|ind)\d*))',
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+@dataclass
+class Reading:
+    """What a file holds."""
+
+    content_id: str
+    head: RolloutFile | RolloutRows
+    space: Space
+    terms: tuple[str, ...]
+    frame: pl.DataFrame  # the columns of schemas/steps.py, less rollout_id, step and gaps, which are given later
+    lost: list[LostRow]
+    rows_in_file: int
+    warnings: list[str]
+    raw_row: Callable[[int], bytes]
+
+
+def unpack(raw: bytes) -> bytes:
+    """The file's own bytes; `.json.gz` is unpacked.
+
+    Raises:
+        RolloutRejected: it is cut, or larger than a rollout can be.
+    """
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
+                raw = file.read(MAX_BYTES + 1)
+        except (OSError, EOFError, zlib.error) as error:
+            raise RolloutRejected(f"the gzip data are damaged ({error}); copy the file again") from error
+    if len(raw) > MAX_BYTES:
+        raise RolloutRejected(f"it holds more than {MAX_BYTES // 2**20} MiB, which no rollout does; split it")
+    return raw
+
+
+def content_id(content: bytes) -> str:
+    """Identity of a rollout: sha256 of its unpacked bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def read(content: bytes) -> Reading:
+    """Read the unpacked bytes of one rollout file.
+
+    Raises:
+        RolloutRejected: nothing of it can be used; the text says why.
+    """
+    text = _utf8(content)
+    try:
+        head: RolloutFile | RolloutRows = decode_file(text)
+        rows, indices, lost, raw_row = head.experiences, range(len(head.experiences)), [], _lazy_rows(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        head, rows, indices, lost, raw_row = _row_by_row(text)
+    total = len(rows) + len(lost)
+    if not total:
+        raise RolloutRejected("experiences is empty; wanted at least one row")
+    reject_if_mostly_lost(lost, total)
+    typed = columns(head, rows, indices, raw_row)
+    lost = sorted([*lost, *typed.lost], key=lambda row: row.row_index)
+    reject_if_mostly_lost(lost, total)
+    warnings = []
+    if head.num_experiences is not None and head.num_experiences != total:
+        warnings.append(f"num_experiences says {head.num_experiences}, the list has {total}")
+    return Reading(content_id(content), head, typed.space, typed.terms, typed.frame, lost, total, warnings, raw_row)
+
+
+def reject_if_mostly_lost(lost: Sequence[LostRow], total: int) -> None:
+    """Raise RolloutRejected when more than half of the rows are unusable."""
+    if 2 * len(lost) > total:
+        raise RolloutRejected(f"{len(lost)} of {total} rows are unusable, more than half; the first: {lost[0].reason}")
+
+
+def _utf8(content: bytes) -> bytes:
+    if not content.strip():
+        raise RolloutRejected("the file is empty")
+    for mark, encoding in _ENCODINGS:
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding).encode()
+            except UnicodeError as error:
+                raise RolloutRejected(f"its {encoding.upper()} text is cut or damaged ({error})") from error
+    return content
+
+
+def _row_by_row(
+    text: bytes,
+) -> tuple[RolloutRows, list[Experience], list[int], list[LostRow], Callable[[int], bytes]]:
+    clean = text
+    try:
+        try:
+            head = decode_rows(clean)
+        except msgspec.ValidationError:
+            raise
+        except msgspec.DecodeError:
+            clean = _blank_not_finite(text)
+            head = decode_rows(clean)
+    except msgspec.MsgspecError as error:
+        raise RolloutRejected(f"it is no rollout: {error}") from error
+    except RecursionError as error:
+        raise RolloutRejected("it is nested too deep for a rollout") from error
+    spans = _spans(clean, head.experiences)
+    rows, indices, lost = [], [], []
+    for index, raw in enumerate(head.experiences):
+        try:
+            rows.append(decode_row(raw))
+            indices.append(index)
+        except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
+            lost.append(LostRow(index, _agent(raw), _reason(index, bytes(raw), error), text[spans[index]]))
+    return head, rows, indices, lost, lambda index: text[spans[index]]
+
+
+def _lazy_rows(text: bytes) -> Callable[[int], bytes]:
+    return lambda index: bytes(decode_rows(text).experiences[index])
+
+
+def _blank_not_finite(text: bytes) -> bytes:
+    """Bare `nan`, `-nan(ind)`, `inf` ... become an empty string of the same length, so that every offset stays."""
+
+    def blank(match: re.Match[bytes]) -> bytes:
+        return b'""'.ljust(len(match[0])) if match["word"] else match[0]
+
+    return _STRING_OR_NOT_FINITE.sub(blank, text)
+
+
+def _spans(text: bytes, rows: list[msgspec.Raw]) -> list[slice]:
+    spans, end = [], 0
+    for raw in rows:
+        row = bytes(raw)
+        start = text.index(row, end)
+        end = start + len(row)
+        spans.append(slice(start, end))
+    return spans
+
+
+def _agent(raw: msgspec.Raw) -> int:
+    try:
+        return decode_agent(raw).agent_index
+    except (msgspec.MsgspecError, RecursionError):
+        return -1
+
+
+def _reason(index: int, row: bytes, error: Exception) -> str:
+    message, _, path = str(error).partition(" - at `$")
+    path = path.rstrip("`")
+    if "got `str`" in message and _value_at(row, path) == "":
+        message = "not finite (a bare nan or inf word)"
+    if isinstance(error, RecursionError):
+        message = "nested too deep"
+    return f"experiences[{index}]{path}: {message.replace('`', '')}"
+
+
+def _value_at(row: bytes, path: str) -> object:
+    try:
+        value = msgspec.json.decode(row)
+        for name, position in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path):
+            value = value[name] if name else value[int(position)]
+    except (msgspec.MsgspecError, RecursionError, LookupError, TypeError):
+        return None
+    return value

@@ -1,0 +1,89 @@
+"""What was turned away, kept as it was.
+
+Arrives: rejected files and rows. Leaves: their list, their raw text, and copies for mending.
+"""
+
+import gzip
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import sqlalchemy as sa
+
+from schemas.errors import LakeDamaged, NotRegistered
+from warehouse import tables as t
+from warehouse.lake import Lake
+from warehouse.paths import Paths, whole_file
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One file (`row_index` None) or one row."""
+
+    reject_id: int
+    content_id: str
+    file_name: str
+    file_path: str
+    row_index: int | None
+    reason: str
+    rejected_at: datetime
+    resolved_by: str | None
+
+
+def keep_file(paths: Paths, content_id: str, content: bytes) -> None:
+    """Keep the bytes of a rejected file under their hash."""
+    target = paths.reject(content_id)
+    if not target.exists():
+        with whole_file(target, paths.scratch) as file:
+            file.write(gzip.compress(content, mtime=0))
+
+
+def rejects(lake: Lake, *, file_name: str | None = None, resolved: bool = False) -> list[Reject]:
+    """The rejects, oldest first: those still open or, with `resolved`, all of them."""
+    r = t.rejects.c
+    query = sa.select(
+        r.reject_id, r.content_id, r.file_name, r.file_path, r.row_index, r.reason, r.rejected_at, r.resolved_by
+    ).order_by(r.reject_id)
+    if file_name is not None:
+        query = query.where(r.file_name == file_name)
+    if not resolved:
+        query = query.where(r.resolved_by.is_(None))
+    with lake.catalog.read() as connection:
+        rows = connection.execute(query).all()
+    return [Reject(*row[:4], None if row.row_index < 0 else row.row_index, *row[5:]) for row in rows]
+
+
+def raw(lake: Lake, reject_id: int) -> bytes:
+    """The rejected text itself.
+
+    Raises:
+        NotRegistered: there is no such reject.
+        LakeDamaged: the kept bytes of a file are gone.
+    """
+    r = t.rejects.c
+    query = sa.select(r.row_index, r.content_id, r.raw).where(r.reject_id == reject_id)
+    with lake.catalog.read() as connection:
+        row = connection.execute(query).one_or_none()
+    if row is None:
+        raise NotRegistered(f"there is no reject {reject_id}; see: pitwall rejects")
+    if row.row_index >= 0:
+        return bytes(row.raw)
+    kept = lake.paths.reject(row.content_id)
+    try:
+        return gzip.decompress(kept.read_bytes())
+    except (OSError, EOFError) as error:
+        raise LakeDamaged(f"{kept}: the kept bytes cannot be read ({error}). Restore the file from a backup") from error
+
+
+def export(lake: Lake, folder: Path) -> list[Path]:
+    """Copy every open rejected file into `folder` for mending, never over a file there; returns the copies."""
+    copies = []
+    for reject in rejects(lake):
+        if reject.row_index is None:
+            name = reject.file_name.removesuffix(".gz")
+            target = folder / reject.content_id[:8] / name
+            if not target.exists():
+                with whole_file(target, target.parent) as file:
+                    file.write(raw(lake, reject.reject_id))
+            copies.append(target)
+    return copies

@@ -1,0 +1,60 @@
+"""Which engine session a rollout belongs to, where the file does not say.
+
+Arrives: names of the rollouts of one folder. Leaves: the run of each. The answer depends on the set of files alone,
+never on the order in which they came in.
+"""
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+REORDERING = datetime.timedelta(seconds=2)
+"""Bulk export stamps files within about a second, in any order; within it a lower index is no restart."""
+
+
+@dataclass(frozen=True)
+class Named:
+    """What a rollout's name and head tell."""
+
+    rollout_id: str
+    rollout_index: int | None
+    written_at: datetime.datetime | None  # the engine's local time
+
+
+def infer_runs(label: str, rollouts: Iterable[Named]) -> dict[str, str]:
+    """The run of each rollout of one folder, by rollout_id.
+
+    The engine counts rollouts from 0 in every session, so a session ends where, in order of time, an index comes again
+    or falls back by more than the reordering of a bulk export. The first session bears the folder's label, later ones
+    `label@<time of their first file>`.
+    """
+    sessions: list[list[Named]] = []
+    seen: set[int] = set()
+    newest = datetime.datetime.min
+    for rollout in sorted(rollouts, key=_by_time):
+        index, at = rollout.rollout_index, rollout.written_at or newest
+        restarts = index is not None and (
+            index in seen or (bool(seen) and index < max(seen) and at > newest + REORDERING)
+        )
+        if not sessions or restarts:
+            sessions.append([])
+            seen = set()
+        sessions[-1].append(rollout)
+        if index is not None:
+            seen.add(index)
+        newest = max(newest, at)
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for number, session in enumerate(sessions):
+        started = session[0].written_at
+        name = label if number == 0 else f"{label}@{started:%Y%m%d_%H%M%S}" if started else f"{label}#{number + 1}"
+        while name in taken:  # two sessions stamped with the same second
+            name += "+"
+        taken.add(name)
+        names.update((rollout.rollout_id, name) for rollout in session)
+    return names
+
+
+def _by_time(rollout: Named) -> tuple[datetime.datetime, int, str]:
+    index = -1 if rollout.rollout_index is None else rollout.rollout_index
+    return rollout.written_at or datetime.datetime.min, index, rollout.rollout_id

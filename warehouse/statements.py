@@ -1,0 +1,64 @@
+"""Which SQL may be asked: reading statements, one at a time.
+
+Arrives: a text of the user's. Leaves: its statements, each a SELECT in one of its spellings (WITH, FROM, VALUES,
+DESCRIBE, SUMMARIZE, SHOW, UNPIVOT) or an EXPLAIN of one.
+"""
+
+import re
+
+import duckdb
+
+from schemas.errors import QueryRejected
+
+ALLOWED = "Only reading is allowed: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW, and EXPLAIN of a SELECT"
+_EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s", re.IGNORECASE)
+
+
+def split(text: str) -> list[str]:
+    """The statements of a text, in order; an empty list for blanks and comments.
+
+    Raises:
+        QueryRejected: the text is not SQL, or a statement of it does more than read.
+    """
+    statements = []
+    for statement in _parse(text):
+        query = statement.query.strip()
+        if statement.type == duckdb.StatementType.SELECT:
+            inner = None
+        elif statement.type == duckdb.StatementType.EXPLAIN:
+            inner = _EXPLAIN.sub("", query, count=1)
+        else:
+            raise QueryRejected(f"{_kind(statement, query)} is refused. {ALLOWED}.{_hint(query)}")
+        if inner is not None and [part.type for part in _parse(inner)] != [duckdb.StatementType.SELECT]:
+            raise QueryRejected(f"This EXPLAIN is refused. Write EXPLAIN or EXPLAIN ANALYZE and then a SELECT. {ALLOWED}.")
+        if query not in text:  # the parser puts a SELECT in the place of a PRAGMA or a PIVOT
+            raise QueryRejected(f"{text.split()[0].upper()} is refused. {ALLOWED}.{_hint(query)}")
+        statements.append(query.rstrip("; \n\t"))
+    return statements
+
+
+def only(text: str) -> str:
+    """The one statement of a text.
+
+    Raises:
+        QueryRejected: it has none or several, or it is not a reading one.
+    """
+    statements = split(text)
+    if len(statements) != 1:
+        raise QueryRejected(f"the text holds {len(statements)} statements; wanted exactly one. Ask them one at a time.")
+    return statements[0]
+
+
+def _parse(text: str) -> list[duckdb.Statement]:
+    try:
+        return duckdb.extract_statements(text)
+    except duckdb.Error as error:
+        raise QueryRejected(f"{str(error).strip()}\n{ALLOWED}. See the columns with: describe VIEW") from error
+
+
+def _kind(statement: duckdb.Statement, query: str) -> str:
+    return query.split()[0].upper() if query else "PIVOT" if statement.type.name == "CREATE" else statement.type.name
+
+
+def _hint(query: str) -> str:
+    return "" if query else " A PIVOT goes inside one: select * from (pivot ... on column in (...) using ...)"
