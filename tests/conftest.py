@@ -3,12 +3,17 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from schemas.settings import Settings
 from tests import postgres
 from warehouse.catalog import Catalog
 from warehouse.lake import Lake
+
+# A busy machine is slow, not wrong.
+hypothesis.settings.register_profile("pitwall", deadline=None)
+hypothesis.settings.load_profile("pitwall")
 
 
 @pytest.fixture(scope="session")

@@ -60,14 +60,16 @@ def load_models(connection: Connection, paths: Paths, numbers: Sequence[int] | N
     def of(column: sa.Column[Any]) -> sa.ColumnElement[bool]:
         return sa.true() if numbers is None else column.in_(numbers)
 
-    names, figures, files = defaultdict[int, list[str]](list), defaultdict[int, dict[str, float]](dict), {}
+    names = defaultdict[int, list[str]](list)
+    figures = defaultdict[int, dict[str, float]](dict)
+    files = defaultdict[int, dict[str, FileEntry]](dict)
     for row in connection.execute(sa.select(aliases).where(of(aliases.c.version)).order_by(aliases.c.alias)):
         names[row.version].append(row.alias)
     single = sa.select(metrics).where(of(metrics.c.version), metrics.c.step == 0).order_by(metrics.c.name)
     for row in connection.execute(single):
         figures[row.version][row.name] = row.value
     for row in connection.execute(sa.select(model_files).where(of(model_files.c.version)).order_by(model_files.c.name)):
-        files.setdefault(row.version, {})[row.name] = FileEntry(sha256=row.sha256, bytes=row.bytes)
+        files[row.version][row.name] = FileEntry(sha256=row.sha256, bytes=row.bytes)
     found = sa.select(models, spaces.c.definition).join(spaces).where(of(models.c.version)).order_by(models.c.version)
     return [
         Model(
@@ -82,7 +84,7 @@ def load_models(connection: Connection, paths: Paths, numbers: Sequence[int] | N
             folder=paths.absolute(row.folder),
             aliases=tuple(names[row.version]),
             metrics=figures[row.version],
-            files=files.get(row.version, {}),
+            files=files[row.version],
         )
         for row in connection.execute(found)
     ]
