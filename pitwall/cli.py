@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall import session
+from pitwall import models, session
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was rejected.",
 )
+app.add_typer(models.app, name="models")
 
 
 @app.callback()

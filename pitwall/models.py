@@ -1,0 +1,204 @@
+"""`pitwall models`: the registry from the command line."""
+
+import gzip
+import json
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from pitwall import session
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from warehouse.aliases import Move
+    from warehouse.lake import Lake
+
+app = typer.Typer(
+    help="Versions of the policy: list, compare, promote, roll back, bring in, take out. "
+    "A VERSION is a number (7, v7) or an alias (champion, latest).",
+    no_args_is_help=True,
+)
+
+Version = Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")]
+Format = Literal["engine", "onnx", "safetensors", "all"]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
+
+
+@app.command("list")
+def list_(context: typer.Context, as_json: AsJson = False) -> None:
+    """All versions, newest first."""
+    from warehouse.registry import versions
+
+    found = versions(_lake(context))[::-1]
+    if as_json:
+        _print_json([model.as_json() for model in found])
+    elif not found:
+        typer.echo("The registry is empty. Import a policy (pitwall models import FILE) or train one (pitwall train).")
+    else:
+        table = _table("version", "aliases", "start", "parent", "window", "figures", "made (UTC)")
+        for model in found:
+            figures = ", ".join(f"{name} {value:.4g}" for name, value in list(model.metrics.items())[:4])
+            parent = "" if model.parent is None else str(model.parent)
+            made = f"{model.created_at:%Y-%m-%d %H:%M:%S}"
+            window = (model.window_id or "")[:12]
+            table.add_row(str(model.version), ", ".join(model.aliases), model.start, parent, window, figures, made)
+        session.console().print(table, markup=False)
+
+
+@app.command()
+def show(context: typer.Context, version: Version = "latest", as_json: AsJson = False) -> None:
+    """One version: where it comes from, its settings, figures and files."""
+    from warehouse.model_lineage import ancestors, rollouts_of
+    from warehouse.registry import get, read_manifest
+
+    lake = _lake(context)
+    model = get(lake, version)
+    manifest = read_manifest(lake, model.version)
+    chain = ancestors(lake, model.version)
+    rollouts = rollouts_of(lake, model.version)
+    if as_json:
+        told = manifest.model_dump(mode="json", include={"window", "seeds", "libraries", "notes"})
+        _print_json(
+            model.as_json() | told | {"ancestors": chain, "rollouts": [vars(rollout) for rollout in rollouts]},
+        )
+        return
+    table = _table("", f"version {model.version}")
+    table.add_row("aliases", ", ".join(model.aliases) or "none")
+    table.add_row("start", model.start)
+    table.add_row("parents", " <- ".join(map(str, chain)) or "none")
+    table.add_row("window", f"{model.window_id} ({manifest.window.rows} rows)" if manifest.window else "none")
+    table.add_row("rollouts", "\n".join(f"{each.file_name}  {each.rows} rows  {each.run_id}" for each in rollouts))
+    table.add_row("settings", _lines(model.config))
+    table.add_row("figures", "\n".join(f"{name}  {value:.6g}" for name, value in model.metrics.items()))
+    table.add_row("seeds", _lines(manifest.seeds))
+    table.add_row("notes", "\n".join(manifest.notes))
+    table.add_row("files", "\n".join(f"{name}  {entry.bytes} bytes" for name, entry in model.files.items()))
+    table.add_row("folder", str(model.folder))
+    session.console().print(table, markup=False)
+
+
+@app.command()
+def diff(
+    context: typer.Context,
+    a: Annotated[str, typer.Argument(metavar="A", help="A number or an alias.")],
+    b: Annotated[str, typer.Argument(metavar="B", help="A number or an alias.")] = "latest",
+    as_json: AsJson = False,
+) -> None:
+    """What sets two versions apart: settings, figures, rollouts."""
+    from warehouse.model_diff import diff as difference
+
+    found = difference(_lake(context), a, b)
+    if as_json:
+        _print_json(found.as_json())
+        return
+    table = _table("", f"version {found.a.version}", f"version {found.b.version}")
+    table.add_row("parent", *(str(model.parent or "") for model in (found.a, found.b)))
+    table.add_row("start", found.a.start, found.b.start)
+    table.add_row("window", *((window or "none")[:12] for window in found.windows))
+    table.add_row("rollouts of its own", str(len(found.rollouts_only_a)), str(len(found.rollouts_only_b)))
+    for name, setting in found.config.items():
+        table.add_row(name, *("" if value is None else str(value) for value in setting))
+    for name, figure in found.metrics.items():
+        table.add_row(name, *("" if value is None else f"{value:.6g}" for value in figure))
+    session.console().print(table, markup=False)
+    weights = "The same weights" if found.same_weights else "Other weights"
+    typer.echo(f"{weights}; {len(found.rollouts_shared)} rollouts in both windows.")
+
+
+@app.command()
+def promote(
+    context: typer.Context,
+    version: Version,
+    alias: Annotated[str, typer.Option(help="The alias that moves; a new name makes a new alias.")] = "champion",
+    reason: Annotated[str, typer.Option(help="Why; it is kept with the move.")] = "",
+) -> None:
+    """Point an alias at a version."""
+    from warehouse.aliases import promote as point
+
+    _tell(point(_lake(context), alias, version, reason))
+
+
+@app.command()
+def rollback(
+    context: typer.Context,
+    alias: Annotated[str, typer.Argument(metavar="ALIAS", help="The alias that moves back.")] = "champion",
+) -> None:
+    """Undo the last move of an alias."""
+    from warehouse.aliases import rollback as undo
+
+    _tell(undo(_lake(context), alias))
+
+
+@app.command("import")
+def import_(
+    context: typer.Context,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Policy, .json or .json.gz")
+    ],
+) -> None:
+    """Bring in a policy that the engine wrote or drives with; the same weights twice are one version."""
+    raw = _read(file)
+    from flows.importing import import_policy
+
+    typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name)}.")
+    typer.echo("Next: pitwall models show latest")
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    version: Version,
+    to: Annotated[Path, typer.Option(help="A file, or a folder that exists (all: a folder).")],
+    file_format: Annotated[Format, typer.Option("--format", help="Which of its files.")] = "engine",
+    force: Annotated[bool, typer.Option("--force", help="Replace other files that are in the way.")] = False,
+) -> None:
+    """Copy files of a version out, checked on their way."""
+    from warehouse.model_export import export as copy
+
+    for path in copy(_lake(context), version, file_format, to, force=force):
+        typer.echo(path)
+
+
+def _lake(context: typer.Context) -> "Lake":
+    lake: Lake = context.obj.lake
+    context.call_on_close(lake.catalog.engine.dispose)
+    return lake
+
+
+def _tell(move: "Move") -> None:
+    if move.from_version == move.to_version:
+        typer.echo(f"{move.alias} is on version {move.to_version} already.")
+    else:
+        typer.echo(f"{move.alias}: version {move.from_version or 'none'} -> version {move.to_version}")
+
+
+def _read(file: Path) -> bytes:
+    from schemas.errors import PolicyRejected
+
+    raw = file.read_bytes()
+    if not raw.startswith(b"\x1f\x8b"):
+        return raw
+    try:
+        return gzip.decompress(raw)
+    except (OSError, EOFError, zlib.error) as error:
+        raise PolicyRejected(f"{file}: broken gzip ({error}). Copy the file again") from error
+
+
+def _table(*columns: str) -> "Table":
+    from rich.table import Table
+
+    table = Table()
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _lines(values: dict[str, Any]) -> str:
+    return "\n".join(f"{name}  {value}" for name, value in values.items())
+
+
+def _print_json(value: object) -> None:
+    typer.echo(json.dumps(value, indent=2))
