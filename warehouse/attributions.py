@@ -1,0 +1,68 @@
+"""Who collected which rollout, written down.
+
+Arrives: verdicts on rollouts, found by comparing their values with the registered policies. Leaves: them in the
+catalog, and the rollouts that still wait for a verdict.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+
+from warehouse import tables as t
+from warehouse.catalog import now
+from warehouse.lake import Lake
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became known of one rollout."""
+
+    rollout_id: str
+    version: int | None
+    verdict: str
+    message: str
+    value_error: float | None
+    log_prob_error: float | None
+    noise: Sequence[tuple[int, int, float]]
+    """(agent_index, first_step, noise_scale): the factor from that step of that car on."""
+
+
+def pending(lake: Lake, newest_version: int) -> list[tuple[str, str, str]]:
+    """(space_id, run_id, rollout_id) of rollouts without an author which not every version was tried on, in order."""
+    r, a = t.rollouts.c, t.attributions.c
+    query = (
+        sa.select(r.space_id, r.run_id, r.rollout_id)
+        .join_from(t.rollouts, t.attributions, isouter=True)
+        .where(
+            r.superseded_by.is_(None),
+            sa.or_(a.rollout_id.is_(None), sa.and_(a.version.is_(None), a.tried_through < newest_version)),
+        )
+        .order_by(r.space_id, r.run_id, r.position)
+    )
+    with lake.catalog.read() as connection:
+        return [(row.space_id, row.run_id, row.rollout_id) for row in connection.execute(query)]
+
+
+def store(lake: Lake, verdicts: Sequence[Verdict], newest_version: int) -> None:
+    """Write the verdicts; a known author is never overwritten by an unknown one."""
+    moment = now()
+    rows = [
+        {
+            "rollout_id": verdict.rollout_id,
+            "version": verdict.version,
+            "verdict": verdict.verdict,
+            "message": verdict.message,
+            "value_error": verdict.value_error,
+            "log_prob_error": verdict.log_prob_error,
+            "noise": [list(segment) for segment in verdict.noise],
+            "tried_through": newest_version,
+            "attributed_at": moment,
+        }
+        for verdict in verdicts
+    ]
+    with lake.catalog.begin() as connection:
+        known = set(
+            connection.scalars(sa.select(t.attributions.c.rollout_id).where(t.attributions.c.version.is_not(None)))
+        )
+        lake.catalog.upsert(connection, t.attributions, [row for row in rows if row["rollout_id"] not in known])
