@@ -25,7 +25,7 @@ class Adam:
     @torch.no_grad()
     def step(self, gradient: Tensor, learning_rate: Tensor, max_norm: float) -> Tensor:
         """Clips the gradient (P,) to `max_norm` in place and applies it; returns the norm before (), on the device."""
-        norm = torch.linalg.vector_norm(gradient)
+        norm: Tensor = torch.linalg.vector_norm(gradient)
         gradient.mul_((max_norm / (norm + 1e-6)).clamp_(max=1.0))
         self.steps += 1
         self.first.lerp_(gradient, 1 - BETA_1)

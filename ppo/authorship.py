@@ -46,7 +46,7 @@ class Authorship(NamedTuple):
 
     rollouts: list[Attribution]
     noise: pa.Table
-    """rollout_id, agent_index, first_step, noise_scale: the factor from that step on, until the next row of the table."""
+    """rollout_id, agent_index, first_step, noise_scale: the factor from that step on."""
 
 
 def attribute(rollouts: pa.Table, space: Space, candidates: Mapping[int, Policy]) -> Authorship:
@@ -87,7 +87,9 @@ class _Noise:
         types = (pa.string(), pa.int32(), pa.int32(), pa.float64())
         names = ("rollout_id", "agent_index", "first_step", "noise_scale")
         columns = list(zip(*kept, strict=True)) or [()] * 4
-        return pa.table({name: pa.array(values, kind) for name, values, kind in zip(names, columns, types, strict=True)})
+        return pa.table(
+            {name: pa.array(values, kind) for name, values, kind in zip(names, columns, types, strict=True)}
+        )
 
 
 class _Session:
@@ -121,12 +123,14 @@ class _Session:
         joined = np.concatenate(list(probes.values())) if probes else np.zeros(0, np.intp)
         matching: dict[str, list[int]] = {name: [] for name in self.rows}
         for version, policy in self.candidates.items():
-            near = self._value_agrees(policy, joined).reshape(-1, PROBES).all(axis=1)
-            for name in (name for name, hit in zip(self.rows, near, strict=True) if hit):
-                if self._value_agrees(policy, self.rows[name]).all():
+            near = self._value_agrees(policy, joined).reshape(-1, PROBES)
+            for name, hits in zip(self.rows, near, strict=True):
+                if hits.all() and self._value_agrees(policy, self.rows[name]).all():
                     matching[name].append(version)
                     prediction = predict(policy, self.observations[self.rows[name]])
-                    self.value_error[name, version] = float(np.abs(prediction.value - self.value[self.rows[name]]).max())
+                    self.value_error[name, version] = float(
+                        np.abs(prediction.value - self.value[self.rows[name]]).max()
+                    )
         claims = self.claims()
         return {name: sorted(versions, key=lambda v: (v != claims[name], -v)) for name, versions in matching.items()}
 
@@ -222,10 +226,11 @@ def _equation(actions: Array, log_prob: Array, prediction: Prediction, log_std: 
 def _expectations(agents: list[int], solutions: list[noise.Solution]) -> Iterator[tuple[int, float]]:
     """For each unsure episode, the factor that the nearest sure one of the same agent makes likely."""
     sure = [not solution.rivals and solution.error <= noise.SURE for solution in solutions]
+    typical = [solution.scale for solution, known in zip(solutions, sure, strict=True) if known]
     for at in (at for at, known in enumerate(sure) if not known):
         near = [other for other, known in enumerate(sure) if known and agents[other] == agents[at]]
         if near:
             other = min(near, key=lambda other: abs(other - at))
             yield at, noise.scheduled(solutions[other].scale, at - other)
-        elif any(sure):
-            yield at, float(np.median([solution.scale for solution, known in zip(solutions, sure, strict=True) if known]))
+        elif typical:
+            yield at, float(np.median(typical))

@@ -47,7 +47,7 @@ class Batch:
     version: Tensor
     """(N,) int64 version of the behaviour policy, or UNKNOWN."""
     counts: dict[str, int]
-    """Rows by what became of them: trained, bootstrap_only, after_window and why others fell out; sums to the table's."""
+    """Rows by what became of them: trained, bootstrap_only, after_window, or why they fell out. Sums to the table's."""
     addresses: pa.Table
     """rollout_id and row_index of the N rows."""
 
@@ -62,7 +62,9 @@ class Batch:
         fate[(fate == "trained") & ~able] = "bootstrap_only"
         counts = {str(reason): int(rows) for reason, rows in zip(*np.unique(fate, return_counts=True), strict=True)}
         if not able.any():
-            raise WindowEmpty(f"window: none of its {table.num_rows} rows can be trained on: {counts}. Select more rollouts")
+            raise WindowEmpty(
+                f"window: none of its {table.num_rows} rows can be trained on: {counts}. Select more rollouts"
+            )
         trained = np.flatnonzero(able)
         peeked = np.flatnonzero(np.append(False, (able & after.by_row)[:-1]) & ~able)
         place = np.full(table.num_rows + 1, UNKNOWN)

@@ -1,7 +1,7 @@
 """One update of PPO: a window and the policy that it starts from become the next policy.
 
-Arrives: `Policy`, `Batch`, `TrainConfig`, perhaps the optimizer's state. Leaves: `Trained`; what arrived is not changed,
-so an error or Ctrl-C half-way leaves nothing behind. Same inputs on a CPU, same bits.
+Arrives: `Policy`, `Batch`, `TrainConfig`, perhaps the optimizer's state. Leaves: `Trained`. What arrived is not
+changed: an error or Ctrl-C half-way leaves nothing behind. Same inputs on a CPU, same bits.
 Legend: N rows, B rows of a minibatch, U actions.
 """
 
@@ -10,17 +10,18 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import torch
 from torch import Tensor
 
 from ppo import loss
 from ppo.adam import Adam
+from ppo.backprop import Backprop
 from ppo.batch import Batch
 from ppo.gae import gae
 from ppo.normaliser import Normaliser
-from ppo.policy import Parameters, Policy, forward, views
+from ppo.policy import Policy, forward, views
 from ppo.sources import Source, judge
 from schemas.errors import TrainingStopped
 from schemas.training import TrainConfig
@@ -50,7 +51,7 @@ def train(
 ) -> Trained:
     """Trains a copy of `policy`; raises TrainingStopped on a loss that is not finite, with the rows' addresses."""
     device = batch.observations.device
-    with _threads(config):
+    with one_thread_if_small(config.batch_size):
         started = time.perf_counter()
         policy = start(policy, batch, config)
         run = _Run(policy, batch, config)
@@ -113,8 +114,10 @@ class _Run:
         self.batch, self.config, self.policy = batch, config, policy
         self.flat = policy.flat.to(batch.observations.device, copy=True)
         self.gradient = torch.zeros_like(self.flat)
-        self.parameters = _leaves(self.flat, self.gradient, policy)
-        self.log_std = views(self.flat, policy.sizes, policy.actions).log_std
+        self.parameters, gradients = (views(flat, policy.sizes, policy.actions) for flat in (self.flat, self.gradient))
+        self.backprop = Backprop(self.parameters, gradients)
+        self.log_std = self.parameters.log_std.detach()
+        self.parameters.log_std.requires_grad_()
         observations = batch.observations
         self.observations = observations if policy.normaliser is None else policy.normaliser(observations)
         with torch.no_grad():
@@ -130,6 +133,8 @@ class _Run:
         self.value, self.next_value = batch.value, batch.next_value
         self.advantage, self.returns = self._gae()
         self.recorded = self.returns
+        # Unit of the critic's error: the returns' deviation where the configuration asks for it.
+        self.returns_scale = max(float(self.returns.std(correction=0)), 1e-6) if config.scale_returns else 1.0
         self.first: Tensor | None = None
 
     def _gae(self) -> tuple[Tensor, Tensor]:
@@ -155,9 +160,7 @@ class _Run:
         for at, columns in enumerate(minibatches):
             if config.lr_schedule == "linear":
                 rate.fill_(config.learning_rate * (1 - (epoch * count + at) / (config.epochs * count)))
-            self.gradient.zero_()
-            total, measures, log_ratio = self._loss(Minibatch(*columns))
-            total.backward()  # type: ignore[no-untyped-call]
+            measures, log_ratio = self._gradient(Minibatch(*columns))
             if self.first is None:
                 rows = order.tensor_split(count)[0]
                 self.first = (log_ratio + self.proximal[rows] - self.batch.log_prob[rows]).exp()
@@ -196,29 +199,26 @@ class _Run:
             value=self.value[order],
         )
 
-    def _loss(self, rows: Minibatch) -> tuple[Tensor, list[Tensor], Tensor]:
-        """The objective of a minibatch, its measures, and log pi_theta / pi_prox (B,)."""
+    def _gradient(self, rows: Minibatch) -> tuple[list[Tensor], Tensor]:
+        """Fills `gradient` with that of the objective; returns measures of the minibatch and log pi_theta / pi_prox."""
         config, parameters = self.config, self.parameters
-        mean, value = forward(parameters, rows.observations)
+        mean, value = self.backprop.forward(rows.observations)
         z = (rows.scaled_actions - mean * rows.inverse_noise) * torch.exp(-parameters.log_std)
         log_std = parameters.log_std.sum()
         log_ratio = rows.constant - log_std - 0.5 * z.square().sum(1)
         advantage = _standard(rows.advantage) if config.advantage_normalisation == "minibatch" else rows.advantage
         policy_loss, ratio = loss.policy_loss(log_ratio, rows.weight * advantage, config.clip)
-        scale = float(self.returns_scale)
-        clip = None if config.value_clip is None else config.value_clip * scale
+        clip = None if config.value_clip is None else config.value_clip * self.returns_scale
         value_loss = loss.value_loss(value, rows.value, rows.returns, clip)
-        total = policy_loss + (config.value_coef / scale**2) * value_loss - config.entropy_coef * log_std
+        total = policy_loss + (config.value_coef / self.returns_scale**2) * value_loss - config.entropy_coef * log_std
+        parameters.log_std.grad = None
+        total.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
+            self.backprop.backward(rows.observations, mean, value)
+            self.backprop.gradients.log_std.copy_(cast(Tensor, parameters.log_std.grad))
+            log_ratio, ratio = log_ratio.detach(), ratio.detach()
             kl, clipped = loss.approximate_kl(log_ratio), loss.clip_fraction(ratio, config.clip)
-        return total, [total.detach(), policy_loss.detach(), value_loss.detach(), kl, clipped], log_ratio.detach()
-
-    @property
-    def returns_scale(self) -> float:
-        """Unit of the critic's error: the recorded returns' deviation where the configuration asks for it, else 1."""
-        if not self.config.scale_returns:
-            return 1.0
-        return max(float(self.recorded.std(correction=0)), 1e-6)
+        return [total.detach(), policy_loss.detach(), value_loss.detach(), kl, clipped], log_ratio
 
     @torch.no_grad()
     def summary(self, curves: list[dict[str, float]]) -> dict[str, Any]:
@@ -266,15 +266,6 @@ def device_for(config: TrainConfig) -> torch.device:
     return torch.device("mps" if config.batch_size >= BUSY_BATCH and torch.backends.mps.is_available() else "cpu")
 
 
-def _leaves(flat: Tensor, gradient: Tensor, policy: Policy) -> Parameters:
-    """Parameters that share memory with `flat`, and whose gradients autograd adds up in `gradient`."""
-    parameters = views(flat, policy.sizes, policy.actions)
-    for leaf, grad in zip(parameters.leaves(), views(gradient, policy.sizes, policy.actions).leaves(), strict=True):
-        leaf.requires_grad_()
-        leaf.grad = grad
-    return parameters
-
-
 def _standard(advantage: Tensor) -> Tensor:
     deviation, mean = torch.std_mean(advantage, correction=0)
     return (advantage - mean) / (deviation + 1e-8)
@@ -292,10 +283,10 @@ def _all_gated(sources: list[Source]) -> str:
 
 
 @contextmanager
-def _threads(config: TrainConfig) -> Iterator[None]:
-    """One thread for small minibatches: two are slower there."""
+def one_thread_if_small(batch_size: int) -> Iterator[None]:
+    """Two threads are slower than one on small minibatches."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if config.batch_size < BUSY_BATCH else before)
+    torch.set_num_threads(1 if batch_size < BUSY_BATCH else before)
     try:
         yield
     finally:

@@ -38,7 +38,7 @@ def predict(policy: Policy, observations: Array) -> Prediction:
     for trunk, head in enumerate(heads):
         hidden, variance = observations, np.zeros_like(observations)
         for weight, bias in zip(parameters.weights, parameters.biases, strict=True):
-            hidden, variance = _dense(hidden, variance, weight[trunk], bias[trunk, 0])
+            hidden, variance = _dense(hidden, variance, weight[trunk].T, bias[trunk, 0])
             variance, hidden = variance * (hidden > 0), np.maximum(hidden, 0)
         outputs.append(_dense(hidden, variance, *head))
     (linear, variance), (value, value_variance) = outputs

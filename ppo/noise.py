@@ -12,11 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.space import NOISE_MIN
-
 Array = NDArray[np.float64]
 SIGMAS = 8.0
-"""Standard errors within which a float32 number agrees: thousands of rows are looked at, and none may fail by chance."""
+"""Standard errors within which a float32 number agrees: of thousands of rows, none may fail by chance."""
 SAMPLE = 24
 """Rows whose roots are tried as the factor of an episode; every row votes."""
 SURE = 5e-5
@@ -41,7 +39,10 @@ class Evidence:
 
     def residual(self, log_scale: Array | float) -> Array:
         """How far rows are from a factor, in standard errors: (N,) or, for candidates (K, 1), (K, N)."""
-        return (self.c + 0.5 * self.q * np.exp(-2 * np.asarray(log_scale)) + self.actions * np.asarray(log_scale)) / self.error
+        log_scale = np.asarray(log_scale)
+        model = -0.5 * self.q * np.exp(-2 * log_scale) - self.actions * log_scale
+        off: Array = (self.c - model) / self.error
+        return off
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,8 @@ def _log_roots(evidence: Evidence) -> Array:
         above = above - _guarded(above - np.log(above) - k, 1 - 1 / above)
         below = below - _guarded(np.exp(below) - below - k, np.exp(below) - 1)
     log_t = np.stack([np.log(np.maximum(above, 1.0)), np.minimum(below, 0.0)], axis=1)
-    return 0.5 * (np.log(q / evidence.actions)[:, None] - log_t)
+    roots: Array = 0.5 * (np.log(q / evidence.actions)[:, None] - log_t)
+    return roots
 
 
 def _guarded(value: Array, slope: Array) -> Array:
@@ -103,8 +105,9 @@ def _guarded(value: Array, slope: Array) -> Array:
 
 
 def _slope(evidence: Evidence, log_scale: Array | float) -> Array:
-    """d log_prob / d log s = q / s^2 - U: zero at the double root, where a row says nothing."""
-    return evidence.q * np.exp(-2 * np.asarray(log_scale)) - evidence.actions
+    """The slope d log_prob / d log s = q / s^2 - U: zero at the double root, where a row says nothing."""
+    slope: Array = evidence.q * np.exp(-2 * np.asarray(log_scale)) - evidence.actions
+    return slope
 
 
 def _refine(evidence: Evidence, log_scale: float) -> Solution:
@@ -122,7 +125,6 @@ def _refine(evidence: Evidence, log_scale: float) -> Solution:
             break
     information = np.square(_slope(evidence, log_scale) / evidence.error).sum()
     return Solution(float(np.exp(log_scale)), float(1 / np.sqrt(max(information, 1e-300))))
-
 
 
 def _rivals(evidence: Evidence, candidates: Array, best: Solution) -> tuple[Solution, ...]:

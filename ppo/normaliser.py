@@ -59,11 +59,10 @@ class Normaliser:
         return folded.astype(np.float32), (biases - folded @ mean).astype(np.float32)
 
     def moved(self, weights: Tensor, biases: Tensor, new: "Normaliser") -> tuple[Tensor, Tensor]:
-        """First layers of both trunks (2, H, O), (2, 1, H) for `new` moments: the function of raw observations stays."""
+        """First layers of both trunks (2, O, H), (2, 1, H) for `new` moments; the function of observations stays."""
         weight, bias = weights.detach().cpu().double(), biases.detach().cpu().double()
-        raw = weight / self.deviation
-        shift = raw @ (new.mean - self.mean)
-        return (raw * new.deviation).to(weights), (bias + shift[:, None, :]).to(biases)
+        raw = weight / self.deviation[:, None]
+        return (raw * new.deviation[:, None]).to(weights), (bias + ((new.mean - self.mean) @ raw)[:, None]).to(biases)
 
     def moments(self) -> dict[str, Tensor]:
         """Tensors by name, for a file."""

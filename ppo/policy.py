@@ -25,6 +25,7 @@ from schemas.errors import PolicyRejected
 from schemas.policy_file import Layer, PolicyFile, write_policy
 from schemas.space import STD_RANGE
 
+LOG_STD_LOW, LOG_STD_HIGH = (np.float32(math.log(bound)) for bound in STD_RANGE)
 INITIAL_STD = 0.5
 """Standard deviation of a fresh policy; the engine multiplies it by its noise, 0.2 at first."""
 _NORMALISER = "normaliser."
@@ -34,7 +35,7 @@ class Parameters(NamedTuple):
     """Views of the flat tensor; index 0 of a trunk is the actor's, 1 the critic's."""
 
     weights: tuple[Tensor, ...]
-    """Per hidden layer (2, out, in)."""
+    """Per hidden layer (2, in, out), the order in which its gradient is one plain product."""
     biases: tuple[Tensor, ...]
     """Per hidden layer (2, 1, out)."""
     mean_weight: Tensor
@@ -50,7 +51,7 @@ class Parameters(NamedTuple):
 
 @dataclass(frozen=True)
 class Policy:
-    """A policy and its critic. `flat` (P,) float32 holds every weight; treat it as immutable, `train` works on a copy."""
+    """A policy and its critic. `flat` (P,) float32 holds every weight; it is not changed, `train` works on a copy."""
 
     sizes: tuple[int, ...]
     """O, then the hidden widths."""
@@ -67,7 +68,7 @@ class Policy:
         views = policy.parameters
         for weight in views.weights:
             for trunk in weight:
-                torch.nn.init.orthogonal_(trunk, math.sqrt(2), generator)
+                torch.nn.init.orthogonal_(trunk.T, math.sqrt(2), generator)
         torch.nn.init.orthogonal_(views.mean_weight, 0.01, generator)
         torch.nn.init.orthogonal_(views.value_weight, 1.0, generator)
         views.log_std.fill_(math.log(INITIAL_STD))
@@ -80,7 +81,7 @@ class Policy:
         views = policy.parameters
         for at, pair in enumerate(zip(file.policy_layers, file.value_layers, strict=True)):
             for trunk, layer in enumerate(pair):
-                views.weights[at][trunk].copy_(torch.from_numpy(layer.weights))
+                views.weights[at][trunk].T.copy_(torch.from_numpy(layer.weights))
                 views.biases[at][trunk, 0].copy_(torch.from_numpy(layer.biases))
         views.mean_weight.copy_(torch.from_numpy(file.policy_head.weights))
         views.mean_bias.copy_(torch.from_numpy(file.policy_head.biases))
@@ -91,11 +92,16 @@ class Policy:
 
     @classmethod
     def from_safetensors(cls, raw: bytes) -> "Policy":
-        """The policy in `raw`, with its normaliser; raises PolicyRejected when a tensor is missing or of another shape."""
+        """The policy in `raw`, with its normaliser; raises PolicyRejected where a tensor is missing or does not fit."""
         try:
             tensors = load(raw)
-            trunk = [tensors[f"actor.{at}.weight"] for at in range(sum(name.startswith("actor.") for name in tensors) // 2 - 1)]
-            policy = cls._empty((trunk[0].shape[1], *(weight.shape[0] for weight in trunk)), tensors["log_std"].shape[0])
+            trunk = [
+                tensors[f"actor.{at}.weight"]
+                for at in range(sum(name.startswith("actor.") for name in tensors) // 2 - 1)
+            ]
+            policy = cls._empty(
+                (trunk[0].shape[1], *(weight.shape[0] for weight in trunk)), tensors["log_std"].shape[0]
+            )
             for name, view in policy._named().items():
                 if tensors[name].shape != view.shape:
                     wanted = f"{tuple(view.shape)}, was {tuple(tensors[name].shape)}"
@@ -140,7 +146,9 @@ class Policy:
         """What the engine loads: the normaliser folded into the first layers, log_std within the engine's range."""
         tensors = {name: view.detach().cpu().numpy() for name, view in self._named().items()}
         trunks = {
-            trunk: [Layer(tensors[f"{trunk}.{at}.weight"], tensors[f"{trunk}.{at}.bias"]) for at in range(len(self.hidden))]
+            trunk: [
+                Layer(tensors[f"{trunk}.{at}.weight"], tensors[f"{trunk}.{at}.bias"]) for at in range(len(self.hidden))
+            ]
             for trunk in ("actor", "critic")
         }
         if self.normaliser is not None:
@@ -151,7 +159,7 @@ class Policy:
             policy_head=Layer(tensors["actor.head.weight"], tensors["actor.head.bias"]),
             value_layers=tuple(trunks["critic"]),
             value_head=Layer(tensors["critic.head.weight"], tensors["critic.head.bias"]),
-            log_std=tensors["log_std"].clip(*(np.float32(math.log(bound)) for bound in STD_RANGE)),
+            log_std=tensors["log_std"].clip(LOG_STD_LOW, LOG_STD_HIGH),
             pitwall=pitwall,
         )
 
@@ -173,7 +181,7 @@ class Policy:
 
     @cached_property
     def fingerprint(self) -> str:
-        """sha256 over the float32 weights that the engine loads: the same policy however it was spelled or normalised."""
+        """sha256 over the float32 weights that the engine loads: the same policy, however it was spelled."""
         file = self.to_engine()
         layers = [*file.policy_layers, file.policy_head, *file.value_layers, file.value_head]
         arrays: list[NDArray[np.float32]] = [array for layer in layers for array in (layer.weights, layer.biases)]
@@ -183,10 +191,10 @@ class Policy:
         return digest.hexdigest()
 
     def _named(self) -> dict[str, Tensor]:
-        tensors = {}
+        tensors: dict[str, Tensor] = {}
         for trunk, name in enumerate(("actor", "critic")):
             for at, (weight, bias) in enumerate(zip(self.parameters.weights, self.parameters.biases, strict=True)):
-                tensors |= {f"{name}.{at}.weight": weight[trunk], f"{name}.{at}.bias": bias[trunk, 0]}
+                tensors |= {f"{name}.{at}.weight": weight[trunk].T, f"{name}.{at}.bias": bias[trunk, 0]}
         heads = ("actor.head.weight", "actor.head.bias", "critic.head.weight", "critic.head.bias", "log_std")
         return tensors | dict(zip(heads, self.parameters[2:], strict=True))
 
@@ -195,7 +203,7 @@ def forward(parameters: Parameters, observations: Tensor) -> tuple[Tensor, Tenso
     """Normalised observations (N, O) -> mean (N, U), value (N,)."""
     hidden = observations.expand(2, -1, -1)
     for weight, bias in zip(parameters.weights, parameters.biases, strict=True):
-        hidden = torch.baddbmm(bias, hidden, weight.mT).relu()
+        hidden = torch.baddbmm(bias, hidden, weight).relu()
     mean = torch.addmm(parameters.mean_bias, hidden[0], parameters.mean_weight.T).tanh()
     value = torch.addmm(parameters.value_bias, hidden[1], parameters.value_weight.T)
     return mean, value.squeeze(1)
@@ -204,7 +212,7 @@ def forward(parameters: Parameters, observations: Tensor) -> tuple[Tensor, Tenso
 def views(flat: Tensor, sizes: tuple[int, ...], actions: int) -> Parameters:
     """`flat` (P,) cut into parameters, nothing copied."""
     shapes = _shapes(sizes, actions)
-    pieces = flat.split([math.prod(shape) for shape in shapes])
+    pieces = torch.split_with_sizes(flat, [math.prod(shape) for shape in shapes])
     tensors = [piece.view(shape) for piece, shape in zip(pieces, shapes, strict=True)]
     depth = len(sizes) - 1
     return Parameters(tuple(tensors[:depth]), tuple(tensors[depth : 2 * depth]), *tensors[2 * depth :])
@@ -213,7 +221,7 @@ def views(flat: Tensor, sizes: tuple[int, ...], actions: int) -> Parameters:
 def _shapes(sizes: tuple[int, ...], actions: int) -> list[tuple[int, ...]]:
     pairs = list(zip(sizes[1:], sizes[:-1], strict=True))
     heads = [(actions, sizes[-1]), (actions,), (1, sizes[-1]), (1,), (actions,)]
-    return [*((2, *pair) for pair in pairs), *((2, 1, rows) for rows, _ in pairs), *heads]
+    return [*((2, below, above) for above, below in pairs), *((2, 1, above) for above, _ in pairs), *heads]
 
 
 def metadata(raw: bytes) -> dict[str, str]:

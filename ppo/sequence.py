@@ -4,11 +4,14 @@ Arrives: an Arrow table sorted by run, agent, rollout position and step. Leaves:
 Legend: N rows.
 """
 
+from typing import TypeVar
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 Flags = NDArray[np.bool_]
+Number = TypeVar("Number", np.float32, np.float64, np.int64)
 
 
 def followed(table: pa.Table) -> Flags:
@@ -20,7 +23,7 @@ def followed(table: pa.Table) -> Flags:
         return np.zeros(0, bool)
     rollout = codes(table, "rollout_id")
     index = column(table, "rollout_index", np.float64)  # null: NaN, which follows nothing
-    same = codes(table, "rollout_id")[1:] == rollout[:-1]
+    same = rollout[1:] == rollout[:-1]
     seam = index[1:] == index[:-1] + 1
     follows = agent_continues(table) & (same | seam) & ~flag(table, "gap_after")[:-1] & ~flag(table, "gap_before")[1:]
     return np.append(follows, False)
@@ -47,9 +50,10 @@ def flag(table: pa.Table, name: str) -> Flags:
     return values
 
 
-def column(table: pa.Table, name: str, dtype: type[np.generic]) -> NDArray[np.generic]:
+def column(table: pa.Table, name: str, dtype: type[Number]) -> NDArray[Number]:
     """(N,) a number column; null is NaN where the dtype has one."""
-    return table[name].to_numpy().astype(dtype, copy=False)
+    values: NDArray[Number] = table[name].to_numpy().astype(dtype, copy=False)
+    return values
 
 
 def codes(table: pa.Table, name: str) -> NDArray[np.int32]:

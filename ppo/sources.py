@@ -52,7 +52,7 @@ class Source:
 def judge(proximal: Tensor, batch: Batch, config: TrainConfig) -> list[Source]:
     """`proximal` (N,) log-probs (nats) -> sources by version; gates as the configuration sets them."""
     sources = []
-    for version in batch.version.unique().tolist():
+    for version in sorted(set(batch.version.tolist())):
         rows = (batch.version == version).nonzero().squeeze(1)
         log_weight = proximal[rows] - batch.log_prob[rows]
         share, kl = float(loss.effective_sample_size(log_weight)), float(loss.approximate_kl(log_weight))

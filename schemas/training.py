@@ -79,7 +79,7 @@ class TrainConfig(BaseModel):
 
     hidden: tuple[Count, ...] = Field(default=(128, 128), min_length=1, max_length=16)
     """Widths of hidden layers of a fresh network; a policy that is trained further keeps its own."""
-    clone_epochs: Count = 30
+    clone_epochs: Count = 10
     """Passes over the window when a start is cloned from recorded actions, because no author is known."""
     clone_learning_rate: Positive = 1e-3
     """Adam's step size while cloning."""

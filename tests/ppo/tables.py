@@ -66,7 +66,9 @@ def with_noise(table, noise):
             (segment["first_step"], segment["noise_scale"])
         )
     scales = []
-    for rollout, agent, step in zip(*(table[name].to_pylist() for name in ("rollout_id", "agent_index", "step")), strict=True):
+    for rollout, agent, step in zip(
+        *(table[name].to_pylist() for name in ("rollout_id", "agent_index", "step")), strict=True
+    ):
         begun = [scale for first, scale in sorted(found.get((rollout, agent), [])) if first <= step]
         scales.append(begun[-1] if begun else None)
     return table.set_column(table.column_names.index("noise_scale"), "noise_scale", pa.array(scales, pa.float64()))

@@ -1,0 +1,66 @@
+"""Forward and backward pass of the network by hand, in buffers that are allocated once.
+
+Arrives: parameters, a flat gradient to write to, and minibatches. Leaves: outputs, then gradients. The network is two
+products a layer; autograd's bookkeeping and fresh memory for every minibatch cost more than these at batch 64
+(docs/performance.md). The loss stays with autograd. Rumelhart et al. 1986; a test compares with autograd.
+Legend: B rows of a minibatch, O observations, H hidden width, U actions; 2 trunks: the actor, the critic.
+"""
+
+import torch
+from torch import Tensor
+
+from ppo.policy import Parameters
+
+
+class Backprop:
+    """Gradients of `parameters` go to `gradients`: the same views, of another flat tensor."""
+
+    def __init__(self, parameters: Parameters, gradients: Parameters) -> None:
+        self.parameters, self.gradients = parameters, gradients
+        self._buffers: dict[int, _Buffers] = {}
+
+    @torch.no_grad()
+    def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, O) -> mean (B, U), value (B,), as leaves that want a gradient."""
+        parameters, buffers = self.parameters, self._for(len(observations))
+        hidden = buffers.hidden
+        below = observations.expand(2, -1, -1)
+        for weight, bias, out in zip(parameters.weights, parameters.biases, hidden, strict=True):
+            below = torch.baddbmm(bias, below, weight, out=out).clamp_(min=0)
+        mean = torch.addmm(parameters.mean_bias, below[0], parameters.mean_weight.T).tanh_()
+        value = torch.addmv(parameters.value_bias, below[1], parameters.value_weight[0])
+        return mean.requires_grad_(), value.requires_grad_()
+
+    @torch.no_grad()
+    def backward(self, observations: Tensor, mean: Tensor, value: Tensor) -> None:
+        """Writes d loss / d weights, given `mean.grad` and `value.grad` of the same minibatch's `forward`."""
+        parameters, gradients, buffers = self.parameters, self.gradients, self._for(len(observations))
+        assert mean.grad is not None and value.grad is not None
+        linear = mean.grad.addcmul_(mean.grad, mean.square(), value=-1)  # d tanh x = 1 - tanh^2 x
+        above = buffers.slope[-1]
+        torch.mm(linear.T, buffers.hidden[-1][0], out=gradients.mean_weight)
+        torch.sum(linear, 0, out=gradients.mean_bias)
+        torch.mm(linear, parameters.mean_weight, out=above[0])
+        torch.mv(buffers.hidden[-1][1].T, value.grad, out=gradients.value_weight[0])
+        torch.sum(value.grad, 0, keepdim=True, out=gradients.value_bias)
+        torch.outer(value.grad, parameters.value_weight[0], out=above[1])
+        for at in reversed(range(len(parameters.weights))):
+            above = torch.ops.aten.threshold_backward.grad_input(above, buffers.hidden[at], 0, grad_input=above)
+            below = buffers.hidden[at - 1] if at else observations.expand(2, -1, -1)
+            torch.bmm(below.mT, above, out=gradients.weights[at])
+            torch.sum(above, 1, keepdim=True, out=gradients.biases[at])
+            if at:
+                above = torch.bmm(above, parameters.weights[at].mT, out=buffers.slope[at - 1])
+
+    def _for(self, rows: int) -> "_Buffers":
+        if rows not in self._buffers:
+            self._buffers[rows] = _Buffers(self.parameters, rows)
+        return self._buffers[rows]
+
+
+class _Buffers:
+    """Per hidden layer (2, B, H): its output, and d loss / d output."""
+
+    def __init__(self, parameters: Parameters, rows: int) -> None:
+        self.hidden = [weight.new_empty(2, rows, weight.shape[2]) for weight in parameters.weights]
+        self.slope = [torch.empty_like(hidden) for hidden in self.hidden]

@@ -1,0 +1,98 @@
+"""The proof that the exports of a policy are one policy.
+
+Arrives: the bytes that are about to be published, and golden inputs. Leaves: the largest differences, or ParityBroken.
+Three ways through the network share no code: torch from safetensors, onnxruntime, and numpy over the engine's JSON,
+read with the standard library. All float32. Legend: N rows, O observations, U actions.
+"""
+
+import json
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from ppo.batch import Batch
+from ppo.policy import Policy
+from schemas.errors import ParityBroken
+
+Floats = NDArray[np.float32]
+Outputs = dict[str, Floats]
+TOLERANCE = 1e-5
+"""Largest difference, relative to max(1, |value|)."""
+GOLDEN_ROWS = 64
+
+
+def check(safetensors: bytes, onnx: bytes, engine_json: bytes, golden: Floats) -> dict[str, float]:
+    """Largest difference per pair and output, e.g. "torch/onnx mean"; golden (N, O) raw observations.
+
+    Raises ParityBroken naming the pair, output, row and difference.
+    """
+    golden = np.ascontiguousarray(golden, np.float32)
+    ways = {
+        "torch": golden_outputs(safetensors, golden),
+        "onnx": _onnx(onnx, golden),
+        "json": _json(engine_json, golden),
+    }
+    first = {output: values[:1] for output, values in ways["onnx"].items()}
+    pairs = [*combinations(ways.items(), 2), (("onnx", first), ("onnx [1, O]", _onnx(onnx, golden[:1])))]
+    differences: dict[str, float] = {}
+    for (left, a), (right, b) in pairs:
+        for output in sorted(a.keys() & b.keys()):
+            relative = np.abs(a[output] - b[output]) / np.maximum(1, np.abs(a[output]))
+            largest = float(relative.max())
+            differences[f"{left}/{right} {output}"] = largest
+            if not largest <= TOLERANCE:  # NaN is broken too
+                row = int(np.nan_to_num(relative, nan=np.inf).reshape(len(relative), -1).max(axis=1).argmax())
+                raise ParityBroken(
+                    f"{left} and {right} disagree: {output} of golden row {row} is {a[output][row].tolist()} and "
+                    f"{b[output][row].tolist()}, off by {largest:.2g}, wanted {TOLERANCE:g}. Nothing is published; "
+                    "export the policy again"
+                )
+    return differences
+
+
+def golden_inputs(batch: Batch, rows: int = GOLDEN_ROWS) -> Floats:
+    """Observations spread evenly over the window, (rows, O)."""
+    at = torch.linspace(0, len(batch) - 1, min(rows, len(batch))).long()
+    golden: Floats = batch.observations[at.to(batch.observations.device)].cpu().numpy()
+    return golden
+
+
+def golden_from_seed(observations: int, seed: int = 0, rows: int = GOLDEN_ROWS) -> Floats:
+    """Observations without a window: normal, (rows, O)."""
+    return np.random.default_rng(seed).standard_normal((rows, observations)).astype(np.float32)
+
+
+def golden_outputs(safetensors: bytes, golden: Floats) -> Outputs:
+    """Outputs of torch, mean (N, U) and value (N,): what a manifest keeps beside its golden inputs."""
+    mean, value = Policy.from_safetensors(safetensors)(torch.from_numpy(golden))
+    return {"mean": mean.numpy(), "value": value.numpy()}
+
+
+def _onnx(raw: bytes, golden: Floats) -> Outputs:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level, options.intra_op_num_threads, options.inter_op_num_threads = 3, 1, 1
+    session = onnxruntime.InferenceSession(raw, options, providers=["CPUExecutionProvider"])
+    action, mean, value = session.run(["action", "mean", "value"], {"observation": golden})
+    return {"action": action, "mean": mean, "value": value[:, 0]}
+
+
+def _json(raw: bytes, golden: Floats) -> Outputs:
+    document = json.loads(raw)
+
+    def dense(x: Floats, layer: dict[str, Any]) -> Floats:
+        biases = np.array(layer["biases"], np.float64).astype(np.float32)
+        weights = np.array(layer["weights"], np.float64).astype(np.float32).reshape(len(biases), -1)
+        product: Floats = x @ weights.T + biases
+        return product
+
+    outputs = {}
+    for trunk in ("policy", "value"):
+        x = golden
+        for layer in document[f"{trunk}_layers"]:
+            x = np.maximum(dense(x, layer), np.float32(0))
+        outputs[trunk] = dense(x, document[f"{trunk}_head"])
+    return {"mean": np.tanh(outputs["policy"]), "value": outputs["value"][:, 0]}
