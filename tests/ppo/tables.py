@@ -5,9 +5,11 @@ import json
 from collections import defaultdict
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from schemas.space import Space
+from tests.ppo.contract import engine
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 SPACE = Space.of(15, ["steer", "throttle", "brake"])
@@ -72,3 +74,25 @@ def with_noise(table, noise):
         begun = [scale for first, scale in sorted(found.get((rollout, agent), [])) if first <= step]
         scales.append(begun[-1] if begun else None)
     return table.set_column(table.column_names.index("noise_scale"), "noise_scale", pa.array(scales, pa.float64()))
+
+
+def collect(policy, noise, rows, seed=0):
+    """A rollout document of one agent that the engine's oracle collects with `policy`."""
+    file, random = policy.to_engine(), np.random.default_rng(seed)
+    trunks = (file.policy_layers, file.value_layers)
+    actor, critic = ([(layer.weights, layer.biases) for layer in trunk] for trunk in trunks)
+    heads = [(head.weights, head.biases) for head in (file.policy_head, file.value_head)]
+    network = engine.Network(actor, heads[0], critic, heads[1], file.log_std)
+    states = random.uniform(-1, 1, (rows, policy.observations)).astype(np.float32)
+    actions, log_probs, values = network.act(states, np.full(rows, noise, np.float32), random)
+    return {
+        "experiences": [
+            {
+                "state": state, "action": dict(zip(("steer", "throttle", "brake"), action, strict=True)), "done": False,
+                "reward": state[0], "log_prob": log_prob, "value": value, "agent_index": 0,
+            }
+            for state, action, log_prob, value in zip(
+                states.tolist(), actions.tolist(), log_probs.tolist(), values.tolist(), strict=True
+            )
+        ]
+    }  # fmt: skip

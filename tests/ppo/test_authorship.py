@@ -1,0 +1,86 @@
+import numpy as np
+import pytest
+
+from ppo.authorship import attribute
+from ppo.policy import Policy
+from schemas.policy_file import read_policy
+from tests.ppo.tables import SPACE, collect, policy_json, session, table, with_noise
+
+
+@pytest.fixture(scope="module")
+def author():
+    return Policy.from_engine(read_policy(policy_json()))
+
+
+@pytest.fixture(scope="module")
+def documents():
+    return session()
+
+
+def true_noise(window):
+    """The engine's rule: 0.2 at first, times 0.9995 after each end, per agent."""
+    factors, agent, factor = [], None, 0.0
+    for row_agent, done in zip(window["agent_index"].to_pylist(), window["terminated"].to_pylist(), strict=True):
+        if row_agent != agent:
+            agent, factor = row_agent, 0.2
+        factors.append(factor)
+        factor = max(0.05, factor * 0.9995) if done else factor
+    return np.array(factors)
+
+
+def test_every_rollout_finds_its_author_and_the_noise_comes_out(author, documents):
+    window = table(documents)
+    found = attribute(window, SPACE, {1: author, 2: Policy.fresh(15, 3)})
+    assert [(rollout.version, rollout.verdict) for rollout in found.rollouts] == [(1, "author")] * 5
+    solved = with_noise(window, found.noise)["noise_scale"].to_numpy()
+    assert np.abs(solved / true_noise(window) - 1).max() < 1e-5
+
+
+def test_a_policy_one_small_step_away_is_not_the_author(author, documents):
+    near = Policy(author.sizes, author.actions, author.flat * 1.0001)
+    found = attribute(table(documents[:1]), SPACE, {1: near})
+    assert (found.rollouts[0].version, found.rollouts[0].verdict) == (None, "unknown")
+    assert found.noise.num_rows == 0
+
+
+def test_no_candidate_is_no_author(documents):
+    assert attribute(table(documents[:1]), SPACE, {}).rollouts[0].verdict == "unknown"
+
+
+def test_of_identical_policies_the_claimed_one_is_the_author_else_the_newest(author, documents):
+    candidates = {3: author, 4: author}
+    assert attribute(table(documents[:1]), SPACE, candidates).rollouts[0].version == 4
+    assert attribute(table(documents[:1], claimed_version=3), SPACE, candidates).rollouts[0].version == 3
+
+
+def test_a_wrong_claim_is_an_error_in_the_data(author, documents):
+    window = table(documents[:1], claimed_version=2)
+    found = attribute(window, SPACE, {1: author, 2: Policy.fresh(15, 3)}).rollouts[0]
+    assert (found.version, found.verdict) == (None, "claim_refuted")
+    assert "claims version 2, but its values are version 1's" in found.message
+
+
+def test_another_density_behind_log_prob_is_found_and_spoils_no_neighbour(author, documents):
+    log_prob = [
+        {**row, "log_prob": row["log_prob"] + 0.01 * (i % 7)} for i, row in enumerate(documents[1]["experiences"])
+    ]
+    found = attribute(table([documents[0], {"experiences": log_prob}, documents[2]]), SPACE, {1: author})
+    assert [rollout.verdict for rollout in found.rollouts] == ["author", "log_prob_disagrees", "author"]
+    assert set(found.noise["rollout_id"].to_pylist()) == {"rollout_0", "rollout_2"}
+
+
+@pytest.mark.parametrize("length", [1, 2, 3])
+def test_episodes_of_a_few_rows_take_the_root_near_their_neighbours(author, documents, length):
+    """Ends are put where none were, so the factor stays 0.2; every row alone has two roots."""
+    rows = [row for row in documents[0]["experiences"] if row["agent_index"] == 0][:150]
+    rows = rows[: 1 + next(i for i, row in enumerate(rows) if row["done"] or i == len(rows) - 1)]
+    cut = [{**row, "done": i >= 60 and i % length == 0} for i, row in enumerate(rows)]
+    found = attribute(table([{"experiences": cut}]), SPACE, {1: author})
+    assert found.rollouts[0].verdict == "author"
+    # The engine's schedule is what decides between roots, so a factor may be its 0.9995 off for each short episode.
+    assert np.abs(found.noise["noise_scale"].to_numpy() / 0.2 - 1).max() < 0.05
+
+
+def test_a_rollout_without_noise_has_the_factor_one(author, documents):
+    found = attribute(table([collect(author, noise=1.0, rows=64)]), SPACE, {1: author})
+    assert found.noise["noise_scale"].to_numpy() == pytest.approx(1.0, rel=1e-4)
