@@ -5,13 +5,15 @@ shape is not the file's. Legend: N rows, O observations, U actions.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from types import NoneType
 from typing import TypeVar
 
 import numpy as np
 import polars as pl
+from msgspec.structs import astuple
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -34,6 +36,17 @@ class LostRow:
 
 
 @dataclass(frozen=True)
+class Typed:
+    """The rows of one file that have the right types, and the others."""
+
+    head: RolloutFile | RolloutRows
+    rows: Sequence[Experience]
+    indices: Sequence[int]  # their places in the file
+    lost: list[LostRow]
+    raw_row: Callable[[int], bytes]  # the text of the row at a place
+
+
+@dataclass(frozen=True)
 class Columns:
     """The rows of one file as columns."""
 
@@ -43,44 +56,41 @@ class Columns:
     lost: list[LostRow]
 
 
-def columns(
-    head: RolloutFile | RolloutRows,
-    rows: Sequence[Experience],
-    indices: Sequence[int],
-    raw_row: Callable[[int], bytes],
-) -> Columns:
-    """Columns of the rows whose state and action have the file's shape; `indices` are their places in the file.
+def columns(typed: Typed) -> Columns:
+    """Columns of the rows whose state and action have the file's shape.
 
     The file's names say the shape; without them the most frequent width and keys do.
 
     Raises:
         RolloutRejected: a name cannot be a column.
     """
-    width = len(head.observation_names) if head.observation_names else _usual(len(row.state) for row in rows)
-    names = tuple(head.action_names) if head.action_names else _usual(tuple(row.action) for row in rows)
+    head, rows = typed.head, typed.rows
+    widths = Counter(len(row.state) for row in rows)
+    keys = Counter(tuple(row.action) for row in rows)
+    width = len(head.observation_names) if head.observation_names else _usual(widths)
+    names = tuple(head.action_names) if head.action_names else _usual(keys)
     try:
         space = Space.of(width, names, head.observation_names)
     except ValidationError as error:
         raise RolloutRejected(error.errors()[0]["msg"]) from error
-    good, lost = [], []
-    for place, row in enumerate(rows):
-        if len(row.state) == width and tuple(row.action) == names:
-            good.append(place)
-        elif reason := _shape_error(row, width, names):
-            index = indices[place]
-            lost.append(LostRow(index, row.agent_index, f"experiences[{index}].{reason}", raw_row(index)))
-        else:  # the same keys in another order
-            good.append(place)
-    if lost:
-        rows = [rows[place] for place in good]
-    row_index = np.asarray(indices, np.int32)[good]
-    terms = _term_names(rows)
-    return Columns(space, terms, _frame(rows, row_index, space, terms), lost)
+    lost = []
+    row_index = np.asarray(typed.indices, np.int32)
+    if widths.keys() != {width} or keys.keys() != {names}:
+        kept = []
+        for place, row in enumerate(rows):
+            if reason := _shape_error(row, width, names):
+                index = typed.indices[place]
+                lost.append(LostRow(index, row.agent_index, f"experiences[{index}].{reason}", typed.raw_row(index)))
+            else:
+                kept.append(place)
+        rows, row_index = [rows[place] for place in kept], row_index[kept]
+    terms, frame = _frame(rows, row_index, space)
+    return Columns(space, terms, frame, lost)
 
 
-def _usual(shapes: Iterable[_T]) -> _T:
+def _usual(shapes: "Counter[_T]") -> _T:
     """The most frequent one; of equals the first."""
-    return Counter(shapes).most_common(1)[0][0]
+    return shapes.most_common(1)[0][0]
 
 
 def _shape_error(row: Experience, width: int, names: tuple[str, ...]) -> str | None:
@@ -91,8 +101,41 @@ def _shape_error(row: Experience, width: int, names: tuple[str, ...]) -> str | N
     return None
 
 
-def _term_names(rows: Sequence[Experience]) -> tuple[str, ...]:
-    names = sorted({name for row in rows if row.reward_terms for name in row.reward_terms})
+def _frame(
+    rows: Sequence[Experience], row_index: NDArray[np.int32], space: Space
+) -> tuple[tuple[str, ...], pl.DataFrame]:
+    """The rows, each agent's together; the transposition from rows to columns runs in C."""
+    by_field = zip(*map(astuple, rows), strict=True)
+    states, actions, reward, done, log_prob, value, agent, advantage, return_, truncated, next_value, given = by_field
+    agent_index = np.array(agent, np.int32)
+    order = np.argsort(agent_index, kind="stable")
+    cut = np.array(truncated, np.bool_)[order]
+    state = np.fromiter(chain.from_iterable(states), np.float64, len(rows) * len(space.observations))
+    by_feature = _float32(state).reshape(len(rows), -1)[order].T.copy()
+    terms = _term_names(given)
+    data = {
+        "row_index": row_index[order],
+        "agent_index": agent_index[order],
+        **dict(zip(space.observation_columns, by_feature, strict=True)),
+        **{
+            column: _numbers([action[feature.name] for action in actions], order)
+            for column, feature in zip(space.action_columns, space.actions, strict=True)
+        },
+        "reward": _numbers(reward, order),
+        "terminated": np.array(done, np.bool_)[order] & ~cut,
+        "truncated": cut,
+        "log_prob": _numbers(log_prob, order),
+        "value": _numbers(value, order),
+        "next_value": _optional(next_value, order),
+        "engine_advantage": _optional(advantage, order),
+        "engine_return": _optional(return_, order),
+        **{f"term_{name}": _optional([(row or {}).get(name) for row in given], order) for name in terms},
+    }
+    return terms, pl.DataFrame(data)
+
+
+def _term_names(reward_terms: Sequence[dict[str, float] | None]) -> tuple[str, ...]:
+    names = sorted({name for terms in reward_terms if terms for name in terms})
     if len(names) > MAX_TERMS:
         raise RolloutRejected(f"reward_terms has {len(names)} names, wanted at most {MAX_TERMS}")
     folded = Counter(name.casefold() for name in names)
@@ -102,46 +145,20 @@ def _term_names(rows: Sequence[Experience]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _frame(
-    rows: Sequence[Experience], row_index: NDArray[np.int32], space: Space, terms: tuple[str, ...]
-) -> pl.DataFrame:
-    count, width = len(rows), len(space.observations)
-    states = np.fromiter(chain.from_iterable(row.state for row in rows), np.float64, count * width)
-    by_column = _float32(states).reshape(count, width).T.copy()
-    data: dict[str, pl.Series] = {
-        "row_index": pl.Series(row_index),
-        "agent_index": pl.Series(np.fromiter((row.agent_index for row in rows), np.int32, count)),
-    }
-    for column, values in zip(space.observation_columns, by_column, strict=True):
-        data[column] = pl.Series(values)
-    for column, feature in zip(space.action_columns, space.actions, strict=True):
-        data[column] = _numbers(row.action[feature.name] for row in rows)
-    done = np.fromiter((row.done for row in rows), np.bool_, count)
-    truncated = np.fromiter((row.truncated for row in rows), np.bool_, count)
-    data["reward"] = _numbers(row.reward for row in rows)
-    data["terminated"] = pl.Series(done & ~truncated)
-    data["truncated"] = pl.Series(truncated)
-    data["log_prob"] = _numbers(row.log_prob for row in rows)
-    data["value"] = _numbers(row.value for row in rows)
-    data["next_value"] = _optional([row.next_value for row in rows])
-    data["engine_advantage"] = _optional([row.advantage for row in rows])
-    data["engine_return"] = _optional([row.return_ for row in rows])
-    for name in terms:
-        data[f"term_{name}"] = _optional([(row.reward_terms or {}).get(name) for row in rows])
-    return pl.DataFrame(data)
+def _numbers(values: Sequence[float], order: NDArray[np.intp]) -> NDArray[np.float32]:
+    return _float32(np.array(values, np.float64))[order]
 
 
-def _numbers(values: Iterable[float]) -> pl.Series:
-    return pl.Series(_float32(np.fromiter(values, np.float64)))
-
-
-def _optional(values: list[float | str | None]) -> pl.Series:
-    """Unknown where the file has nothing, null or a bare nan or inf word (read as an empty string)."""
-    unknown = [value is None or value == "" for value in values]
-    if not any(unknown):
-        return _numbers(values)  # type: ignore[arg-type]
-    numbers = _float32(np.array([0.0 if gone else value for value, gone in zip(values, unknown, strict=True)]))
-    return pl.Series(numbers).set(pl.Series(unknown), None)
+def _optional(values: Sequence[float | str | None], order: NDArray[np.intp]) -> pl.Series:
+    """Unknown where the file has nothing, null or a bare nan or inf word (which is read as an empty string)."""
+    kinds = set(map(type, values))
+    if kinds == {NoneType}:
+        return pl.repeat(None, len(values), dtype=pl.Float32, eager=True)
+    if kinds <= {float, int}:
+        return pl.Series(_numbers(values, order))  # type: ignore[arg-type]
+    unknown = np.array([value is None or value == "" for value in values])
+    numbers = _numbers([0.0 if value is None or value == "" else value for value in values], order)  # type: ignore[misc]
+    return pl.Series(numbers).set(pl.Series(unknown[order]), None)
 
 
 def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:

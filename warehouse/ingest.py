@@ -88,7 +88,7 @@ class _Ingest:
                 try:
                     if source.damage:
                         raise RolloutRejected(source.damage)
-                    load.files[source.content_id] = source, read(source.content)
+                    load.files[source.content_id] = source, read(source.content, source.content_id)
                 except RolloutRejected as error:
                     if source.fresh and not last_look:
                         unready.append(landed)

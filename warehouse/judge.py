@@ -22,7 +22,7 @@ from warehouse.sequence import UNKNOWN, sequence
 class Judgement:
     """What came of some files."""
 
-    frame: pl.DataFrame  # sorted by file (in the order given), agent, step
+    frame: pl.DataFrame  # files in the order given, each sorted by agent and step
     terms: tuple[str, ...]
     rejected: dict[str, str]  # content_id -> why the whole file is out
 
@@ -33,8 +33,17 @@ def judge(readings: Sequence[Reading]) -> Judgement:
     terms = tuple(sorted({name for reading in readings for name in reading.terms}))
     schema = steps_schema(space, terms)
     columns = step_columns(space, terms)
-    frames = [_with_keys(reading, columns) for reading in readings]
-    frame = pl.concat(frames, rechunk=True)
+    frames = [reading.frame for reading in readings]
+    names = [reading.content_id for reading in readings]
+    place = np.repeat(np.arange(len(readings), dtype=np.uint32), [len(part) for part in frames])
+    blank = np.zeros(len(place), np.bool_)
+    frame = pl.concat(frames, how="diagonal").with_columns(
+        rollout_id=pl.Series(names).gather(place),
+        step=pl.Series(blank).cast(pl.Int32),
+        gap_before=pl.Series(blank),
+        gap_after=pl.Series(blank),
+    )
+    frame = frame.select(*columns).rechunk()
     kept = np.ones(len(frame), bool)
     try:
         schema.validate(frame, lazy=True)
@@ -58,22 +67,7 @@ def judge(readings: Sequence[Reading]) -> Judgement:
         frame = frame.with_columns(
             step=pl.Series(step), gap_before=pl.Series(gap_before), gap_after=pl.Series(gap_after)
         )
-    place = pl.Series(np.repeat(np.arange(len(readings)), [len(part) for part in frames]).astype(np.int32)[kept])
-    frame = frame.with_columns(_file=place).sort("_file", "agent_index", "step").drop("_file")
     return Judgement(schema.validate(frame), terms, rejected)
-
-
-def _with_keys(reading: Reading, columns: dict[str, type[pl.DataType]]) -> pl.DataFrame:
-    missing = {
-        "rollout_id": pl.lit(reading.content_id, pl.String),
-        "step": pl.lit(0, pl.Int32),
-        "gap_before": pl.lit(value=False),
-        "gap_after": pl.lit(value=False),
-    }
-    absent = {name: pl.lit(None, pl.Float32) for name in columns if name.startswith("term_")}
-    frame = reading.frame
-    extra = {**missing, **{name: value for name, value in absent.items() if name not in frame.columns}}
-    return frame.with_columns(**extra).select(*columns)
 
 
 def _lose(cases: pl.DataFrame, readings: Sequence[Reading], starts: np.ndarray) -> list[int]:  # type: ignore[type-arg]

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from warehouse import tables as t
 from warehouse.lake import Lake
-from warehouse.partition import read_rows
+from warehouse.partition import read_ranges
 
 _PLACES = ("rollout_id", "step", "gap_before", "gap_after")
 
@@ -23,7 +23,7 @@ def mended(lake: Lake, rollouts: Mapping[str, Mapping[str, Any]], frames: Sequen
     r, p = t.rollouts.c, t.partitions.c
     sources = {row["source"] for row in rollouts.values()}
     query = (
-        sa.select(r.rollout_id, r.file_name, r.source, r.rows_in_file, r.first_row, r.rows, p.path)
+        sa.select(r.rollout_id, r.file_name, r.source, r.rows_in_file, r.first_row, r.rows, p.path, p.partition_id)
         .join_from(t.rollouts, t.partitions)
         .where(r.rejected_rows > 0, r.superseded_by.is_(None), r.source.in_(sources))
     )
@@ -34,7 +34,7 @@ def mended(lake: Lake, rollouts: Mapping[str, Mapping[str, Any]], frames: Sequen
         old = flawed.get((row["file_name"], row["source"], row["rows_in_file"]))
         if old is None or row["rejected_rows"] == old.rows_in_file - old.rows:
             continue
-        before = read_rows(lake.paths, old.path, old.first_row, old.rows)
+        before = read_ranges(lake.paths, old.path, old.partition_id, [(old.first_row, old.rows)])
         now = next(part for frame in frames if len(part := frame.filter(pl.col("rollout_id") == rollout_id)))
         if _contains(now, before):
             found[old.rollout_id] = rollout_id

@@ -5,13 +5,15 @@ Arrives: one frame of steps, sorted by rollout, agent, step. Leaves: a file, and
 
 import hashlib
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 import polars as pl
 
 from schemas.errors import LakeDamaged
 from schemas.space import Space
-from warehouse.fingerprint import fingerprint
+from warehouse.fingerprint import fingerprints
 from warehouse.paths import Paths, whole_file
 
 ROWS_PER_GROUP = 32_768
@@ -54,24 +56,40 @@ def write_partition(paths: Paths, run: str, frame: pl.DataFrame, space: Space, t
     target = paths.partition(run, identity)
     with whole_file(target, paths.scratch) as file:
         file.write(content)
-    members = []
-    start = 0
-    for rollout_id, rows in frame.group_by("rollout_id", maintain_order=True).len().rows():
-        members.append(Member(rollout_id, start, rows, fingerprint(frame.slice(start, rows))))
-        start += rows
+    sizes = frame.group_by("rollout_id", maintain_order=True).len().rows()
+    starts = [0, *accumulate(rows for _, rows in sizes)]
+    hashes = fingerprints(frame, [(start, rows) for start, (_, rows) in zip(starts, sizes, strict=False)])
+    members = [
+        Member(rollout_id, start, rows, rows_sha256)
+        for (rollout_id, rows), start, rows_sha256 in zip(sizes, starts, hashes, strict=False)
+    ]
     return Partition(identity, paths.relative(target), len(content), len(frame), space, terms, tuple(members))
 
 
-def read_rows(paths: Paths, path: str, first_row: int, rows: int) -> pl.DataFrame:
-    """A row range of a partition.
+def read_ranges(
+    paths: Paths, path: str, sha256: str, ranges: Sequence[tuple[int, int]], without: Sequence[str] = ()
+) -> pl.DataFrame:
+    """Row ranges (first row, rows), ascending, of a partition whose bytes still have this hash, `without` some columns.
 
     Raises:
-        LakeDamaged: the file is gone or shorter than the catalog says.
+        LakeDamaged: the file is gone, or other than when it was committed.
     """
     try:
-        frame = pl.scan_parquet(paths.absolute(path), glob=False).slice(first_row, rows).collect()
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise LakeDamaged(f"{path}: cannot be read ({error}). Restore it from a backup of the lake") from error
-    if len(frame) != rows:
-        raise LakeDamaged(f"{path}: rows {first_row}..{first_row + rows} are not all there. Restore it from a backup")
-    return frame
+        content = paths.absolute(path).read_bytes()
+    except OSError as error:
+        raise LakeDamaged(f"{path}: cannot be read ({error.strerror}). Restore it from a backup of the lake") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise LakeDamaged(f"{path}: its bytes are not those that were committed. Restore it from a backup of the lake")
+    rows = pl.scan_parquet(io.BytesIO(content)).select(pl.exclude(without))
+    return pl.concat([rows.slice(first, length) for first, length in _joined(ranges)]).collect()
+
+
+def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Neighbouring ranges as one."""
+    joined: list[tuple[int, int]] = []
+    for first, rows in ranges:
+        if joined and sum(joined[-1]) == first:
+            joined[-1] = (joined[-1][0], joined[-1][1] + rows)
+        else:
+            joined.append((first, rows))
+    return joined

@@ -19,7 +19,7 @@ import polars as pl
 from schemas.errors import RolloutRejected
 from schemas.rollout import Experience, RolloutFile, RolloutRows, decode_agent, decode_file, decode_row, decode_rows
 from schemas.space import Space
-from warehouse.columns import LostRow, columns
+from warehouse.columns import LostRow, Typed, columns
 
 MAX_BYTES = 256 * 2**20
 """A larger file, packed or not, is no rollout: the largest that the engine writes has 8 MB."""
@@ -38,7 +38,7 @@ class Reading:
     head: RolloutFile | RolloutRows
     space: Space
     terms: tuple[str, ...]
-    frame: pl.DataFrame  # the columns of schemas/steps.py, less rollout_id, step and gaps, which are given later
+    frame: pl.DataFrame  # the columns of schemas/steps.py, less rollout_id, step and gaps; sorted by agent
     lost: list[LostRow]
     rows_in_file: int
     warnings: list[str]
@@ -67,29 +67,25 @@ def content_id(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
-def read(content: bytes) -> Reading:
-    """Read the unpacked bytes of one rollout file.
+def read(content: bytes, identity: str) -> Reading:
+    """Read the unpacked bytes of one rollout file, whose `content_id` is `identity`.
 
     Raises:
         RolloutRejected: nothing of it can be used; the text says why.
     """
-    text = _utf8(content)
-    try:
-        head: RolloutFile | RolloutRows = decode_file(text)
-        rows, indices, lost, raw_row = head.experiences, range(len(head.experiences)), [], _lazy_rows(text)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
-        head, rows, indices, lost, raw_row = _row_by_row(text)
-    total = len(rows) + len(lost)
+    typed = _typed(_utf8(content))
+    total = len(typed.rows) + len(typed.lost)
     if not total:
         raise RolloutRejected("experiences is empty; wanted at least one row")
+    reject_if_mostly_lost(typed.lost, total)
+    shaped = columns(typed)
+    lost = sorted([*typed.lost, *shaped.lost], key=lambda row: row.row_index)
     reject_if_mostly_lost(lost, total)
-    typed = columns(head, rows, indices, raw_row)
-    lost = sorted([*lost, *typed.lost], key=lambda row: row.row_index)
-    reject_if_mostly_lost(lost, total)
+    head = typed.head
     warnings = []
     if head.num_experiences is not None and head.num_experiences != total:
         warnings.append(f"num_experiences says {head.num_experiences}, the list has {total}")
-    return Reading(content_id(content), head, typed.space, typed.terms, typed.frame, lost, total, warnings, raw_row)
+    return Reading(identity, head, shaped.space, shaped.terms, shaped.frame, lost, total, warnings, typed.raw_row)
 
 
 def reject_if_mostly_lost(lost: Sequence[LostRow], total: int) -> None:
@@ -99,7 +95,7 @@ def reject_if_mostly_lost(lost: Sequence[LostRow], total: int) -> None:
 
 
 def _utf8(content: bytes) -> bytes:
-    if not content.strip():
+    if not content or content.isspace():
         raise RolloutRejected("the file is empty")
     for mark, encoding in _ENCODINGS:
         if content.startswith(mark):
@@ -110,9 +106,15 @@ def _utf8(content: bytes) -> bytes:
     return content
 
 
-def _row_by_row(
-    text: bytes,
-) -> tuple[RolloutRows, list[Experience], list[int], list[LostRow], Callable[[int], bytes]]:
+def _typed(text: bytes) -> Typed:
+    try:
+        whole = decode_file(text)
+    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
+        return _row_by_row(text)
+    return Typed(whole, whole.experiences, range(len(whole.experiences)), [], _lazy_rows(text))
+
+
+def _row_by_row(text: bytes) -> Typed:
     clean = text
     try:
         try:
@@ -127,14 +129,14 @@ def _row_by_row(
     except RecursionError as error:
         raise RolloutRejected("it is nested too deep for a rollout") from error
     spans = _spans(clean, head.experiences)
-    rows, indices, lost = [], [], []
+    rows, indices, lost = list[Experience](), list[int](), list[LostRow]()
     for index, raw in enumerate(head.experiences):
         try:
             rows.append(decode_row(raw))
             indices.append(index)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
             lost.append(LostRow(index, _agent(raw), _reason(index, bytes(raw), error), text[spans[index]]))
-    return head, rows, indices, lost, lambda index: text[spans[index]]
+    return Typed(head, rows, indices, lost, lambda index: text[spans[index]])
 
 
 def _lazy_rows(text: bytes) -> Callable[[int], bytes]:

@@ -1,148 +1,169 @@
 """The rows of rollouts as one Arrow table, with what the catalog knows of them.
 
 Arrives: a window's manifest, or ids of rollouts. Leaves: a table sorted by run_id, agent_index, rollout_position, step:
-the columns of schemas/steps.py and run_id, rollout_position, rollout_index, policy_version, claimed_version,
-noise_scale and in_window. Rows outside the window (in_window false) are the first of each agent in the rollout that
-follows a member: what they observe comes right after the member's last step.
+the columns of schemas/steps.py (less the engine's own advantages) and run_id, rollout_position, rollout_index,
+policy_version, claimed_version, noise_scale and in_window. Rows outside the window (in_window false) are the first of
+each agent in the rollout that follows a member: what they observe comes right after the member's last step.
 """
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import sqlalchemy as sa
+from numpy.typing import NDArray
 
-from schemas.errors import LakeDamaged
 from schemas.window import WindowManifest
 from warehouse import tables as t
-from warehouse.fingerprint import fingerprint
 from warehouse.lake import Lake
-from warehouse.partition import read_rows
+from warehouse.partition import read_ranges
 
-_LEDGER = {
-    "rollout_id": pl.String,
+_LEFT_OUT = ("rollout_id", "engine_advantage", "engine_return")
+_FACTS = {
     "run_id": pl.String,
     "rollout_position": pl.Int32,
     "rollout_index": pl.Int32,
     "policy_version": pl.Int32,
     "claimed_version": pl.Int32,
-    "in_window": pl.Boolean,
 }
-_NOISE = {"rollout_id": pl.String, "agent_index": pl.Int32, "step": pl.Int32, "noise_scale": pl.Float64}
+_r, _p, _a = t.rollouts.c, t.partitions.c, t.attributions.c
+_LEDGER = (
+    sa.select(
+        *(_r.rollout_id, _r.run_id, _r.position, _r.rollout_index, _a.version, _r.claimed_version, _a.noise),
+        *(_p.path, _p.partition_id, _r.first_row, _r.rows),
+    )
+    .select_from(t.rollouts)
+    .join(t.partitions, _r.partition_id == _p.partition_id)
+    .join(t.attributions, _r.rollout_id == _a.rollout_id, isouter=True)
+)
+_MEMBER, _AFTER = t.rollouts.alias("member"), t.rollouts.alias("after")
+_FOLLOWERS = sa.select(_AFTER.c.rollout_id).join_from(
+    _MEMBER,
+    _AFTER,
+    sa.and_(
+        _AFTER.c.run_id == _MEMBER.c.run_id,
+        _AFTER.c.position == _MEMBER.c.position + 1,
+        _AFTER.c.space_id == _MEMBER.c.space_id,
+        _AFTER.c.superseded_by.is_(None),
+    ),
+)
 _CHUNK = 500
 
 
+@dataclass(frozen=True)
+class _Part:
+    """Rows of one rollout."""
+
+    rollout_id: str
+    facts: tuple[str | int | None, ...]  # as _FACTS
+    noise: Sequence[tuple[int, int, float]]  # agent, first step, factor
+    path: str
+    sha256: str
+    first_row: int
+    rows: int
+    in_window: bool
+
+
 def window_rows(lake: Lake, manifest: WindowManifest) -> pa.Table:
-    """The window's rows, checked against its hashes, and the rows that follow it.
+    """The window's rows, checked against the hashes of its partitions, and the rows that follow it.
 
     Raises:
-        LakeDamaged: a partition is gone, or its rows are not those that were selected.
+        LakeDamaged: a partition is gone, or is not the file that was selected.
     """
     ids = [member.rollout_id for member in manifest.rollouts]
-    places = [(m.path, m.first_row, m.rows, m.rows_sha256) for m in manifest.rollouts]
-    frame = _steps(lake, places)
-    followers = _followers(lake, ids)
-    if followers:
-        after = _steps(lake, [place for _, place in followers])
-        first = after.unique(["rollout_id", "agent_index"], keep="first", maintain_order=True)
-        frame = pl.concat([frame, first], how="diagonal")
-    return _dressed(lake, frame, ids, [rollout_id for rollout_id, _ in followers])
+    places = {m.rollout_id: (m.path, m.partition_sha256, m.first_row, m.rows) for m in manifest.rollouts}
+    return _table(lake, [*_parts(lake, ids, places), *_parts(lake, _followers(lake, ids), None)])
 
 
 def rollout_rows(lake: Lake, ids: Sequence[str]) -> pa.Table:
     """Whole rollouts of one space, all of them in the window.
 
     Raises:
-        LakeDamaged: a partition is gone, or its rows are not those that were committed.
+        LakeDamaged: a partition is gone, or is not the file that was committed.
     """
-    return _dressed(
-        lake, _steps(lake, [place for _, place in _places(lake, t.rollouts.c.rollout_id.in_(ids))]), ids, []
-    )
+    return _table(lake, _parts(lake, ids, {}))
 
 
-_Place = tuple[str, int, int, str]
-
-
-def _steps(lake: Lake, places: Sequence[_Place]) -> pl.DataFrame:
-    """Neighbouring ranges of a partition are read in one go; each rollout is checked by its own hash."""
-    by_path: dict[str, list[_Place]] = defaultdict(list)
-    for place in places:
-        by_path[place[0]].append(place)
-    frames = []
-    for path, members in by_path.items():
-        members.sort(key=lambda member: member[1])
-        start = 0
-        while start < len(members):
-            stop = start + 1
-            while stop < len(members) and members[stop][1] == members[stop - 1][1] + members[stop - 1][2]:
-                stop += 1
-            together = members[start:stop]
-            first = together[0][1]
-            read = read_rows(lake.paths, path, first, sum(rows for _, _, rows, _ in together))
-            for _, first_row, rows, expected in together:
-                if fingerprint(read.slice(first_row - first, rows)) != expected:
-                    raise LakeDamaged(
-                        f"{path}: rows {first_row} to {first_row + rows} are not those that were committed. "
-                        "Restore the file from a backup of the lake"
-                    )
-            frames.append(read)
-            start = stop
-    return pl.concat(frames, how="diagonal")
-
-
-def _places(lake: Lake, which: sa.ColumnElement[bool]) -> list[tuple[str, _Place]]:
-    r, p = t.rollouts.c, t.partitions.c
-    query = sa.select(r.rollout_id, p.path, r.first_row, r.rows, r.rows_sha256).join_from(t.rollouts, t.partitions)
+def _parts(lake: Lake, ids: Sequence[str], places: dict[str, tuple[str, str, int, int]] | None) -> list[_Part]:
+    """With `places` (None: outside the window) a manifest says where the rows lie, else the ledger of today."""
+    found = []
     with lake.catalog.read() as connection:
-        rows = connection.execute(query.where(which).order_by(r.run_id, r.position)).all()
-    return [(row.rollout_id, (row.path, row.first_row, row.rows, row.rows_sha256)) for row in rows]
+        for start in range(0, len(ids), _CHUNK):
+            for row in connection.execute(_LEDGER.where(_r.rollout_id.in_(ids[start : start + _CHUNK]))):
+                rollout_id, *facts, noise, path, sha256, first_row, rows = row
+                place = (places or {}).get(rollout_id, (path, sha256, first_row, rows))
+                found.append(_Part(rollout_id, tuple(facts), noise or (), *place, in_window=places is not None))
+    return found
 
 
-def _followers(lake: Lake, ids: Sequence[str]) -> list[tuple[str, _Place]]:
+def _followers(lake: Lake, ids: Sequence[str]) -> list[str]:
     """The rollouts right after members, of the same space, that are not members themselves."""
-    member, after = t.rollouts.alias("member"), t.rollouts.alias("after")
-    follows = sa.and_(
-        after.c.run_id == member.c.run_id,
-        after.c.position == member.c.position + 1,
-        after.c.space_id == member.c.space_id,
-        after.c.superseded_by.is_(None),
-    )
     found: set[str] = set()
     with lake.catalog.read() as connection:
         for start in range(0, len(ids), _CHUNK):
-            some = ids[start : start + _CHUNK]
-            query = sa.select(after.c.rollout_id).join_from(member, after, follows).where(member.c.rollout_id.in_(some))
-            found.update(connection.scalars(query))
-    outside = found - set(ids)
-    return _places(lake, t.rollouts.c.rollout_id.in_(outside)) if outside else []
+            found.update(connection.scalars(_FOLLOWERS.where(_MEMBER.c.rollout_id.in_(ids[start : start + _CHUNK]))))
+    return sorted(found - set(ids))
 
 
-def _dressed(lake: Lake, frame: pl.DataFrame, ids: Sequence[str], followers: Sequence[str]) -> pa.Table:
-    ledger, noise = _ledger(lake, ids, followers)
-    frame = frame.join(ledger, on="rollout_id", how="left")
-    if len(noise):
-        frame = frame.sort("step").join_asof(
-            noise.sort("step"), on="step", by=["rollout_id", "agent_index"], strategy="backward", check_sortedness=False
-        )
-    else:
-        frame = frame.with_columns(noise_scale=pl.lit(None, pl.Float64))
-    return frame.sort("run_id", "agent_index", "rollout_position", "step").to_arrow(
-        compat_level=pl.CompatLevel.oldest()
+def _table(lake: Lake, parts: list[_Part]) -> pa.Table:
+    by_file: dict[tuple[str, str], list[_Part]] = defaultdict(list)
+    for part in parts:
+        by_file[part.path, part.sha256].append(part)
+    parts, frames = [], []
+    for (path, sha256), members in by_file.items():
+        members.sort(key=lambda part: part.first_row)
+        parts += members
+        frames.append(read_ranges(lake.paths, path, sha256, [(m.first_row, m.rows) for m in members], _LEFT_OUT))
+    frame = pl.concat(frames, how="diagonal")
+    slices = _Slices(parts, frame["agent_index"].to_numpy())
+    order = slices.order()
+    part_of_row = slices.part[slices.of_row][order]
+    facts = pl.DataFrame([part.facts for part in parts], _FACTS, orient="row")
+    facts = facts.with_columns(
+        rollout_id=pl.Series([part.rollout_id for part in parts]),
+        in_window=pl.Series([part.in_window for part in parts]),
     )
+    noise = slices.noise(frame["step"].to_numpy())[order]
+    table = pl.concat([frame[order], facts[part_of_row]], how="horizontal").with_columns(
+        noise_scale=pl.Series(noise).fill_nan(None)
+    )
+    return table.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
-def _ledger(lake: Lake, ids: Sequence[str], followers: Sequence[str]) -> tuple[pl.DataFrame, pl.DataFrame]:
-    r, a = t.rollouts.c, t.attributions.c
-    query = sa.select(
-        r.rollout_id, r.run_id, r.position, r.rollout_index, a.version, r.claimed_version, a.noise
-    ).join_from(t.rollouts, t.attributions, isouter=True)
-    wanted = [*ids, *followers]
-    outside = set(followers)
-    facts, noise = [], []
-    with lake.catalog.read() as connection:
-        for start in range(0, len(wanted), _CHUNK):
-            for row in connection.execute(query.where(r.rollout_id.in_(wanted[start : start + _CHUNK]))):
-                facts.append((*row[:6], row.rollout_id not in outside))
-                noise += [(row.rollout_id, *segment) for segment in row.noise or ()]
-    return pl.DataFrame(facts, _LEDGER, orient="row"), pl.DataFrame(noise, _NOISE, orient="row")
+class _Slices:
+    """Stretches of rows of one agent in one rollout, as they lie in the files: sorted by step."""
+
+    def __init__(self, parts: list[_Part], agent: NDArray[np.int32]) -> None:
+        self.parts = parts
+        of_part = np.repeat(np.arange(len(parts)), [part.rows for part in parts])
+        begins = np.flatnonzero(np.diff(of_part, prepend=-1).astype(bool) | np.diff(agent, prepend=-1).astype(bool))
+        self.begin = begins
+        self.length = np.diff(begins, append=len(agent))
+        self.part = of_part[begins]
+        self.agent = agent[begins]
+        self.of_row = np.repeat(np.arange(len(begins)), self.length)
+
+    def order(self) -> NDArray[np.int64]:
+        """Rows by run, agent, position and step; of a rollout outside the window each agent's first."""
+        run = np.unique([str(part.facts[0]) for part in self.parts], return_inverse=True)[1]
+        position = np.array([part.facts[1] for part in self.parts])
+        whole = np.array([part.in_window for part in self.parts])
+        stretches = [
+            np.arange(self.begin[s], self.begin[s] + (self.length[s] if whole[self.part[s]] else 1))
+            for s in np.lexsort((position[self.part], self.agent, run[self.part]))
+        ]
+        return np.concatenate(stretches)
+
+    def noise(self, step: NDArray[np.int32]) -> NDArray[np.float64]:
+        """The noise factor of every row: that of the last segment which began at or before its step, else NaN."""
+        factor = np.full(len(step), np.nan)
+        place = {(part, agent): s for s, (part, agent) in enumerate(zip(self.part, self.agent, strict=True))}
+        for number, part in enumerate(self.parts):
+            for agent, first_step, scale in sorted(part.noise):
+                if (s := place.get((number, agent))) is not None:
+                    rows = slice(self.begin[s], self.begin[s] + self.length[s])
+                    factor[rows][step[rows] >= first_step] = scale
+        return factor
