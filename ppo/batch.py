@@ -57,6 +57,8 @@ class Batch:
 
         A row whose claimed author was refuted is not trained on; one of unknown author only when none is known.
         """
+        if table.num_rows == 0:
+            raise WindowEmpty("window: it holds no rows. Select more rollouts")
         fate, after = _fates(table), _Following(table)
         able = (fate == "trained") & after.known
         fate[(fate == "trained") & ~able] = "bootstrap_only"

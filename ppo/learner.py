@@ -223,8 +223,9 @@ class _Run:
     @torch.no_grad()
     def summary(self, curves: list[dict[str, float]]) -> dict[str, Any]:
         """The update in numbers. The first ratios are to the behaviour policy: 1 on fresh data."""
-        batch, first = self.batch, self.first
-        assert first is not None
+        batch = self.batch
+        assert self.first is not None
+        first = self.first.cpu().double()
         mean, value = forward(self.parameters, self.observations[: len(batch)])
         log_ratio = loss.log_prob(mean, self.log_std, batch.actions, batch.noise_scale) - self.proximal
         log_ratio = log_ratio[self.kept]
@@ -232,8 +233,8 @@ class _Run:
             "rows": len(batch),
             "rows_trained": len(self.kept),
             "counts": dict(batch.counts),
-            "first_ratio_mean": float(first.double().mean()),
-            "first_ratio_deviation": float((first.double() - 1).abs().max()),
+            "first_ratio_mean": float(first.mean()),
+            "first_ratio_deviation": float((first - 1).abs().max()),
             "kl": float(loss.approximate_kl(log_ratio)),
             "clip_fraction": float(loss.clip_fraction(log_ratio.exp(), self.config.clip)),
             "explained_variance_before": float(loss.explained_variance(batch.value, self.recorded)),

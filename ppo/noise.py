@@ -7,6 +7,7 @@ Per row this has two roots, below and above s = sqrt(q / U); the one that the ro
 Everything is numpy float64. Legend: N rows of one episode, U actions, K candidates.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -83,6 +84,14 @@ def scheduled(scale: float, episodes: int) -> float:
     if episodes < 0:
         return float(scale / SCHEDULE**-episodes)
     return float(max(scale * SCHEDULE**episodes, min(scale, NOISE_FLOOR)))
+
+
+def shared_root(solutions: Sequence[Solution]) -> float:
+    """The root that most of some episodes have within a hundredth, where each alone leaves two."""
+    roots = [np.log([solution.scale, *solution.rivals]) for solution in solutions]
+    candidates = np.concatenate(roots)
+    votes = sum((np.abs(candidates[:, None] - own).min(axis=1) < 0.01).astype(int) for own in roots)
+    return float(np.exp(np.median(candidates[votes == np.max(votes)])))
 
 
 def _log_roots(evidence: Evidence) -> Array:

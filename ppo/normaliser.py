@@ -37,7 +37,8 @@ class Normaliser:
 
     def __call__(self, observations: Tensor) -> Tensor:
         """(N, O) -> (N, O), mean 0 and deviation 1 over the rows seen."""
-        mean, deviation = (moment.to(observations.device, observations.dtype) for moment in (self.mean, self.deviation))
+        dtype, device = observations.dtype, observations.device  # cut first: mps has no float64
+        mean, deviation = (moment.to(dtype).to(device) for moment in (self.mean, self.deviation))
         return (observations - mean) / deviation
 
     def seen(self, observations: Tensor) -> "Normaliser":

@@ -70,15 +70,23 @@ def test_another_density_behind_log_prob_is_found_and_spoils_no_neighbour(author
 
 
 @pytest.mark.parametrize("length", [1, 2, 3])
-def test_episodes_of_a_few_rows_take_the_root_near_their_neighbours(author, documents, length):
-    """Ends are put where none were, so the factor stays 0.2; every row alone has two roots."""
-    rows = [row for row in documents[0]["experiences"] if row["agent_index"] == 0][:150]
-    rows = rows[: 1 + next(i for i, row in enumerate(rows) if row["done"] or i == len(rows) - 1)]
-    cut = [{**row, "done": i >= 60 and i % length == 0} for i, row in enumerate(rows)]
-    found = attribute(table([{"experiences": cut}]), SPACE, {1: author})
+def test_episodes_of_a_few_rows_take_the_root_near_their_neighbours(author, length):
+    """A row alone has two roots, and hardly any precision where they meet."""
+    episode = np.arange(300) // length
+    truth = 0.2 * 0.9995**episode
+    document = collect(author, truth, rows=300)
+    for row, ends in zip(document["experiences"], np.append(np.diff(episode) > 0, True), strict=True):
+        row["done"] = bool(ends)
+    window = table([document])
+    found = attribute(window, SPACE, {1: author})
     assert found.rollouts[0].verdict == "author"
-    # The engine's schedule is what decides between roots, so a factor may be its 0.9995 off for each short episode.
-    assert np.abs(found.noise["noise_scale"].to_numpy() / 0.2 - 1).max() < 0.05
+    solved = with_noise(window, found.noise)["noise_scale"].to_numpy()
+    assert np.abs(solved / truth - 1).max() < 1e-4
+
+
+def test_no_rollouts_have_no_authors(author, documents):
+    found = attribute(table(documents[:1]).slice(0, 0), SPACE, {1: author})
+    assert found.rollouts == [] and found.noise.num_rows == 0
 
 
 def test_a_rollout_without_noise_has_the_factor_one(author, documents):

@@ -124,5 +124,10 @@ def test_a_window_without_a_trainable_row_says_why():
         batch_of(drive(1))
 
 
+def test_a_window_without_rows_is_empty():
+    with pytest.raises(WindowEmpty, match="no rows"):
+        batch_of([])
+
+
 def test_a_row_is_found_again_by_its_address():
     assert batch_of(drive(3)).where(torch.tensor([1])) == "r0: experiences[1]"
