@@ -28,8 +28,9 @@ def run_gold(device: str, path: Path) -> dict[str, float]:
     gold, errors = np.load(path), {}
     for case in sorted({key.split("/")[0] for key in gold.files}):
         names = ("reward", "value", "next_value", "terminated", "segment_end")
-        tensors = [torch.from_numpy(gold[f"{case}/{name}"]).to(device) for name in names]
-        advantage, _ = gae(*tensors, *gold[f"{case}/gamma_lambda"].tolist())
+        tensors = {name: torch.from_numpy(gold[f"{case}/{name}"]).to(device) for name in names}
+        gamma, lam = gold[f"{case}/gamma_lambda"].tolist()
+        advantage, _ = gae(**tensors, gamma=gamma, lam=lam)
         wanted = gold[f"{case}/advantage"]
         errors[case] = float(np.abs(advantage.cpu().numpy() - wanted).max() / max(1.0, np.abs(wanted).max()))
     return errors
@@ -41,12 +42,13 @@ def _row(count: int, device: str) -> Row:
     end = random.random(count) < 1 / 170
     terminated = end & (random.random(count) < 0.5)
     arrays = (reward, value, next_value, terminated, end)
-    tensors = [torch.from_numpy(array).to(device) for array in arrays]
+    names = ("reward", "value", "next_value", "terminated", "segment_end")
+    tensors = {name: torch.from_numpy(array).to(device) for name, array in zip(names, arrays, strict=True)}
     lists = [array[:41_000].tolist() for array in arrays]
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        ours = count / _seconds(lambda: gae(*tensors, GAMMA, LAMBDA), device) / 1e6
+        ours = count / _seconds(lambda: gae(**tensors, gamma=GAMMA, lam=LAMBDA), device) / 1e6
         peer = len(lists[0]) / _seconds(lambda: _loop(*lists), "cpu") / 1e6
     finally:
         torch.set_num_threads(threads)

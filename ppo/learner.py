@@ -39,7 +39,7 @@ class Trained:
     policy: Policy
     optimizer_state: bytes
     metrics: dict[str, Any]
-    """Plain numbers, lists and dicts, as in docs/performance.md's sample; `epochs` holds the curves."""
+    """Plain numbers, lists and dicts; `epochs` holds the curves, `sources` each behaviour policy's distance."""
 
 
 def train(
