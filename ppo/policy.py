@@ -44,10 +44,6 @@ class Parameters(NamedTuple):
     value_bias: Tensor
     log_std: Tensor
 
-    def leaves(self) -> list[Tensor]:
-        """Every view, in the order of the flat tensor."""
-        return [*self.weights, *self.biases, *self[2:]]
-
 
 @dataclass(frozen=True)
 class Policy:
