@@ -23,7 +23,8 @@ _TYPES: list[tuple[type[sa.types.TypeEngine[object]], pa.DataType]] = [
 def read_table(connection: Connection, table: sa.Table) -> pa.Table:
     """All rows of a table of the catalog."""
     columns = [
-        sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, sa.JSON) else column for column in table.columns
+        sa.cast(column, sa.Text).label(column.name) if isinstance(column.type, sa.JSON) else column
+        for column in table.columns
     ]
     rows = connection.execute(sa.select(*columns)).all()
     values = zip(*rows, strict=True) if rows else [()] * len(columns)

@@ -65,8 +65,8 @@ def columns(typed: Typed) -> Columns:
         RolloutRejected: a name cannot be a column.
     """
     head, rows = typed.head, typed.rows
-    widths = Counter(len(row.state) for row in rows)
-    keys = Counter(tuple(row.action) for row in rows)
+    widths = Counter(map(len, [row.state for row in rows]))
+    keys = Counter(map(tuple, [row.action for row in rows]))
     width = len(head.observation_names) if head.observation_names else _usual(widths)
     names = tuple(head.action_names) if head.action_names else _usual(keys)
     try:

@@ -67,7 +67,7 @@ def judge(readings: Sequence[Reading]) -> Judgement:
         frame = frame.with_columns(
             step=pl.Series(step), gap_before=pl.Series(gap_before), gap_after=pl.Series(gap_after)
         )
-    return Judgement(schema.validate(frame), terms, rejected)
+    return Judgement(frame, terms, rejected)
 
 
 def _lose(cases: pl.DataFrame, readings: Sequence[Reading], starts: np.ndarray) -> list[int]:  # type: ignore[type-arg]

@@ -54,7 +54,9 @@ def steps_select(connection: Connection, paths: Paths) -> str:
     shown = layouts or [Layout(Space.of(len(ENGINE_OBSERVATIONS), list(ENGINE_ACTIONS)), (), run_in_path=True)]
     observations, actions, terms = {}, {}, {}
     for layout in shown:
-        observations |= {name: spelled for name, spelled in layout.features.items() if name.startswith("obs_")} | observations
+        observations |= {
+            name: spelled for name, spelled in layout.features.items() if name.startswith("obs_")
+        } | observations
         actions |= {name: spelled for name, spelled in layout.features.items() if name.startswith("action_")} | actions
         terms |= layout.term_columns | terms
     if not layouts:
@@ -87,7 +89,9 @@ def _select(layout: Layout, observations: dict[str, str], actions: dict[str, str
     own = layout.features | layout.term_columns
 
     def feature(folded: str, spelled: str) -> str:
-        return f"steps.{_name(own[folded])} AS {_name(spelled)}" if folded in own else f"NULL::FLOAT AS {_name(spelled)}"
+        return (
+            f"steps.{_name(own[folded])} AS {_name(spelled)}" if folded in own else f"NULL::FLOAT AS {_name(spelled)}"
+        )
 
     columns = [
         *(f"steps.{name}" for name in _BEFORE),

@@ -70,7 +70,10 @@ def answer(
     try:
         bound: Any = dict(parameters) if isinstance(parameters, Mapping) else parameters
         return connection.execute(statement, bound).to_arrow_table()
-    except duckdb.InterruptException:
+    except RuntimeError as error:
+        if "interrupted" not in str(error).casefold():
+            raise
+        connection.interrupt()  # its threads still work on the statement
         raise KeyboardInterrupt from None
     except duckdb.Error as error:
         message = str(error).strip()

@@ -30,7 +30,9 @@ def split(text: str) -> list[str]:
         else:
             raise QueryRejected(f"{_kind(statement, query)} is refused. {ALLOWED}.{_hint(query)}")
         if inner is not None and [part.type for part in _parse(inner)] != [duckdb.StatementType.SELECT]:
-            raise QueryRejected(f"This EXPLAIN is refused. Write EXPLAIN or EXPLAIN ANALYZE and then a SELECT. {ALLOWED}.")
+            raise QueryRejected(
+                f"This EXPLAIN is refused. Write EXPLAIN or EXPLAIN ANALYZE and then a SELECT. {ALLOWED}."
+            )
         if query not in text:  # the parser puts a SELECT in the place of a PRAGMA or a PIVOT
             raise QueryRejected(f"{text.split()[0].upper()} is refused. {ALLOWED}.{_hint(query)}")
         statements.append(query.rstrip("; \n\t"))
