@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall import models, session
+from pitwall import models, session, sql
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was rejected.",
 )
 app.add_typer(models.app, name="models")
+sql.register(app)
 
 
 @app.callback()

@@ -4,12 +4,14 @@ Arrives: a transaction and a table. Leaves: an Arrow table with every column of 
 local ones; JSON comes as its text; the raw text of a reject as text, whatever its bytes.
 """
 
+from typing import Any
+
 import pyarrow as pa
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 _LOCAL_TIMES = {"written_at"}
-_TYPES: list[tuple[type[sa.types.TypeEngine[object]], pa.DataType]] = [
+_TYPES: list[tuple[type[sa.types.TypeEngine[Any]], pa.DataType]] = [
     (sa.BigInteger, pa.int64()),
     (sa.Integer, pa.int32()),
     (sa.Boolean, pa.bool_()),
@@ -36,7 +38,7 @@ def read_table(connection: Connection, table: sa.Table) -> pa.Table:
     )
 
 
-def _arrow_type(column: "sa.Column[object]") -> pa.DataType:
+def _arrow_type(column: "sa.Column[Any]") -> pa.DataType:
     if isinstance(column.type, sa.DateTime):
         return pa.timestamp("us", tz=None if column.name in _LOCAL_TIMES else "UTC")
     return next(arrow for kind, arrow in _TYPES if isinstance(column.type, kind))

@@ -52,7 +52,9 @@ def steps_select(connection: Connection, paths: Paths) -> str:
     """The SELECT over every partition in use; over none, an empty one with the engine's columns."""
     layouts = _layouts(connection, paths)
     shown = layouts or [Layout(Space.of(len(ENGINE_OBSERVATIONS), list(ENGINE_ACTIONS)), (), run_in_path=True)]
-    observations, actions, terms = {}, {}, {}
+    observations: dict[str, str] = {}
+    actions: dict[str, str] = {}
+    terms: dict[str, str] = {}
     for layout in shown:
         observations |= {
             name: spelled for name, spelled in layout.features.items() if name.startswith("obs_")

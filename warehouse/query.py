@@ -39,6 +39,7 @@ def connect(lake: Lake, statement: str) -> duckdb.DuckDBPyConnection:
     """A closed connection: the views that `statement` names, and nothing else. The caller closes it.
 
     Raises:
+        LakeDamaged: a partition that the catalog lists cannot be read.
         CatalogBusy: the catalog is locked or out of reach.
     """
     lake.paths.experiences.mkdir(parents=True, exist_ok=True)
@@ -54,6 +55,9 @@ def connect(lake: Lake, statement: str) -> duckdb.DuckDBPyConnection:
     try:
         _fill(connection, lake, _words(statement))
         _lock(connection, lake)
+    except duckdb.Error as error:
+        connection.close()
+        raise _ours(lake, error) from error
     except BaseException:
         connection.close()
         raise
@@ -69,17 +73,32 @@ def answer(
     """Run a statement on a connection of ours; DuckDB's errors become our own, with what helps."""
     try:
         bound: Any = dict(parameters) if isinstance(parameters, Mapping) else parameters
-        return connection.execute(statement, bound).to_arrow_table()
+        return _distinct(connection.execute(statement, bound).to_arrow_table())
     except RuntimeError as error:
         if "interrupted" not in str(error).casefold():
             raise
         connection.interrupt()  # its threads still work on the statement
         raise KeyboardInterrupt from None
     except duckdb.Error as error:
-        message = str(error).strip()
-        if lake.paths.experiences.as_posix() in message and not isinstance(error, duckdb.PermissionException):
-            raise LakeDamaged(f"{message}\nThe catalog lists this partition; restore the file from a copy.") from error
-        raise QueryRejected(f"{message}\n{_hint(error)}") from error
+        raise _ours(lake, error) from error
+
+
+def _ours(lake: Lake, error: duckdb.Error) -> LakeDamaged | QueryRejected:
+    message = str(error).strip()
+    if lake.paths.experiences.as_posix() in message and not isinstance(error, duckdb.PermissionException):
+        return LakeDamaged(f"{message}\nThe catalog lists this partition; restore the file from a copy.")
+    return QueryRejected(f"{message}\n{_hint(error)}")
+
+
+def _distinct(table: pa.Table) -> pa.Table:
+    """Columns of the same name numbered, since JSON and Parquet readers keep only one of them."""
+    names: list[str] = []
+    for name in table.column_names:
+        number = 0
+        while (spelled := f"{name}_{number}" if number else name) in names:
+            number += 1
+        names.append(spelled)
+    return table.rename_columns(names)
 
 
 def _words(statement: str) -> frozenset[str]:

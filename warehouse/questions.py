@@ -75,10 +75,12 @@ class Question:
 
     def usage(self) -> str:
         """How to ask it."""
+        options = {f"--{name} {parameter.type.upper()}": parameter for name, parameter in self.parameters.items()}
+        width = max(map(len, options), default=0)
         lines = [f"pitwall ask {self.name}" + "".join(f" [--{name} ...]" for name in self.parameters)]
-        for name, parameter in self.parameters.items():
+        for spelled, parameter in options.items():
             default = "required" if parameter.default is None else f"default {parameter.default}"
-            lines.append(f"  --{name} {parameter.type.upper()}   {parameter.meaning} [{default}]")
+            lines.append(f"  {spelled:{width}}  {parameter.meaning} [{default}]")
         return "\n".join(lines)
 
 

@@ -16,7 +16,7 @@
 with recursive line as (
     select version, parent, 0 as generation
     from models
-    where version::varchar = $version or list_contains(string_split(aliases, ', '), $version)
+    where version::varchar = ltrim($version, 'v0') or list_contains(string_split(aliases, ', '), $version)
     union all
     select models.version, models.parent, line.generation + 1
     from line

@@ -1,0 +1,136 @@
+"""An Arrow table as the person asked for it: a table on the terminal, CSV, JSON or Parquet, to the screen or a file."""
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import typer
+
+from pitwall import session
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Format = Literal["table", "csv", "json", "parquet"]
+_CELL_WIDTHS = (72, 40, 24, 16)
+"""Widest cell of a table; the first that lets all columns fit is taken."""
+
+
+def give(table: "pa.Table", form: Format, output: Path | None, limit: int) -> None:
+    """Write `table` to `output`, or to standard output.
+
+    Raises:
+        SettingsRejected: Parquet has nowhere to go.
+        StorageBusy: `output` cannot be written.
+    """
+    from schemas.errors import SettingsRejected, StorageBusy
+
+    if form == "table" and output is None:
+        _print(table, limit)
+        return
+    if form == "parquet" and output is None and sys.stdout.isatty():
+        raise SettingsRejected("Parquet is not for a terminal: add --output FILE, or pipe it into a program")
+    content = _content(table, form)
+    if output is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        output.write_bytes(content)
+    except OSError as error:
+        raise StorageBusy(f"{output}: cannot be written ({error}). Choose another --output") from error
+    typer.echo(f"{table.num_rows} rows in {output}", err=True)
+
+
+def _content(table: "pa.Table", form: Format) -> bytes:
+    import pyarrow as pa
+    import pyarrow.csv
+    import pyarrow.parquet
+
+    if form == "json":
+        lines = (json.dumps(_plain(row), ensure_ascii=False) for row in table.to_pylist())
+        return ("[" + ",\n ".join(lines) + "]\n").encode()
+    sink = pa.BufferOutputStream()
+    if form == "parquet":
+        pyarrow.parquet.write_table(table, sink, compression="zstd")
+    elif form == "csv":
+        pyarrow.csv.write_csv(_flat(table), sink)
+    else:
+        raise ValueError(f"{form} is for a terminal")
+    return bytes(sink.getvalue())
+
+
+def _flat(table: "pa.Table") -> "pa.Table":
+    """Lists, maps and structs as JSON text, since CSV has no such thing."""
+    import pyarrow as pa
+
+    for index, column in enumerate(table.schema):
+        if pa.types.is_nested(column.type):
+            text = [None if value is None else json.dumps(_plain(value)) for value in table.column(index).to_pylist()]
+            table = table.set_column(index, column.name, pa.array(text, pa.string()))
+    return table
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever DuckDB can hold
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if value is None or isinstance(value, str | int | bool) else str(value)
+
+
+def _print(table: "pa.Table", limit: int) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    if table.column_names == ["explain_key", "explain_value"]:
+        typer.echo("\n".join(table.column(1).to_pylist()))
+        return
+    console = session.console()
+    shown = table if limit == 0 else table.slice(0, limit)
+    cells = [[_cell(value) for value in column.to_pylist()] for column in shown.columns]
+    longest = [
+        max(len(name), *(map(len, column))) if column else len(name)
+        for name, column in zip(table.column_names, cells, strict=True)
+    ]
+    cap = next((cap for cap in _CELL_WIDTHS if _width(longest, cap) <= console.width), _CELL_WIDTHS[-1])
+    fitting = max(1, sum(_width(longest[: count + 1], cap) <= console.width for count in range(len(longest))))
+    grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for field in list(table.schema)[:fitting]:
+        grid.add_column(Text(_cut(field.name, cap)), justify="right" if _is_number(field) else "left", no_wrap=True)
+    for row in zip(*cells[:fitting], strict=True):
+        grid.add_row(*(Text(_cut(cell, cap), style="dim" if cell == "NULL" else "") for cell in row))
+    console.print(grid)
+    notes = [f"{table.num_rows} row{'s' * (table.num_rows != 1)}"]
+    if shown.num_rows < table.num_rows:
+        notes = [f"showing {shown.num_rows} of {table.num_rows} rows; --limit 0 or --format csv for all"]
+    if fitting < table.num_columns:
+        notes.append(f"{fitting} of {table.num_columns} columns fit; name the ones you want, or --format csv for all")
+    console.print(". ".join(notes), style="dim", markup=False)
+
+
+def _width(longest: list[int], cap: int) -> int:
+    return 2 + sum(min(width, cap) + 3 for width in longest)  # padding and rule of a column
+
+
+def _cut(text: str, cap: int) -> str:
+    return text if len(text) <= cap else text[: cap - 1] + "…"
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "NULL"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    return " ".join(str(value).split()) if isinstance(value, str) else str(value)
+
+
+def _is_number(field: "pa.Field") -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_integer(field.type) or pa.types.is_floating(field.type) or pa.types.is_decimal(field.type))

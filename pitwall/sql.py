@@ -1,0 +1,164 @@
+"""`pitwall sql` and `pitwall ask`: the lake answers."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from pitwall import answer, session
+
+if TYPE_CHECKING:
+    from warehouse.lake import Lake
+
+FormatOption = Annotated[answer.Format, typer.Option("--format", "-f", help="How the answer comes.")]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write it to this file.")]
+LimitOption = Annotated[int, typer.Option("--limit", min=0, help="Rows of a table on the terminal; 0 for all.")]
+
+
+class SqlCommand(TyperCommand):
+    """`sql`, whose help lists the views."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's own copies of click's types
+        """Put the views below the options."""
+        from warehouse.views import views
+
+        lines = [f"[bold]{view.name}[/]  {view.summary}" for view in views().values()]
+        self.epilog = "\n\n".join(["Views:", *sorted(lines), "Columns of one: pitwall sql 'describe episodes'"])
+        super().format_help(ctx, formatter)
+
+
+class AskCommand(TyperCommand):
+    """`ask`, whose help lists the questions."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's own copies of click's types
+        """Put the questions below the options."""
+        from warehouse.questions import questions
+
+        lines = [f"[bold]{question.name}[/]  {question.summary}" for question in questions().values()]
+        self.epilog = "\n\n".join(["Questions:", *lines, "Parameters and columns of one: pitwall ask health --help"])
+        super().format_help(ctx, formatter)
+
+
+def sql(
+    context: typer.Context,
+    statement: Annotated[
+        str | None, typer.Argument(help="One or more statements; none: standard input, or a prompt.")
+    ] = None,
+    form: FormatOption = "table",
+    output: OutputOption = None,
+    limit: LimitOption = 50,
+) -> None:
+    """Ask the lake in SQL (DuckDB's), read-only.
+
+    pitwall sql "select run_id, count(*), avg(return) from episodes where whole group by all"
+
+    Without a statement on a terminal it opens a prompt: statements end with a semicolon, .help tells the rest.
+    """
+    lake: Lake = context.obj.lake
+    if statement is None and sys.stdin.isatty():
+        from pitwall.prompt import converse
+
+        converse(lake)
+        return
+    from schemas.errors import QueryRejected
+    from warehouse.query import run
+    from warehouse.statements import split
+
+    statements = split(sys.stdin.read() if statement is None else statement)
+    if not statements:
+        raise QueryRejected('no statement was given. Try: pitwall sql "from rollouts"')
+    if len(statements) > 1 and (form != "table" or output is not None):
+        raise QueryRejected(f"{len(statements)} statements cannot share one {form} output. Ask them one at a time")
+    for single in statements:
+        answer.give(run(lake, single), _form(form, output), output, limit)
+
+
+def ask(
+    context: typer.Context,
+    name: Annotated[str | None, typer.Argument(help="The question; none: a list of all.")] = None,
+    form: FormatOption = "table",
+    output: OutputOption = None,
+    limit: LimitOption = 50,
+) -> None:
+    """Ask a named question: pitwall ask best-episodes --n 10."""
+    wants_help = any(argument in ("--help", "-h") for argument in context.args)
+    if name in ("--help", "-h") or (name is None and wants_help):
+        typer.echo(context.get_help())
+        return
+    if name is None:
+        _list_questions()
+        return
+    from warehouse.query import run
+    from warehouse.questions import question
+
+    asked = question(name)
+    if wants_help:
+        width = max(map(len, asked.columns))
+        columns = [f"  {column:{width}}  {meaning}" for column, meaning in asked.columns.items()]
+        notes = [asked.notes] if asked.notes else []
+        typer.echo("\n".join([asked.summary, *notes, "", asked.usage(), "", "Columns:", *columns]))
+        return
+    values = asked.bind(_parameters(asked.name, context.args))
+    lake: Lake = context.obj.lake
+    answer.give(run(lake, asked.statement, values), _form(form, output), output, limit)
+
+
+def _form(form: answer.Format, output: Path | None) -> answer.Format:
+    """A file's ending chooses the format where the person did not."""
+    if form != "table" or output is None:
+        return form
+    from schemas.errors import SettingsRejected
+
+    endings: dict[str, answer.Format] = {".csv": "csv", ".json": "json", ".parquet": "parquet"}
+    if output.suffix.lower() not in endings:
+        raise SettingsRejected(f"--output {output}: a table is for the terminal; add --format csv, json or parquet")
+    return endings[output.suffix.lower()]
+
+
+def _parameters(name: str, arguments: list[str]) -> dict[str, object]:
+    """`--n 10`, `--n=10` and flags on their own, as texts."""
+    from schemas.errors import QueryRejected
+    from warehouse.questions import question
+
+    known, found, rest = question(name).parameters, dict[str, object](), list(arguments)
+    while rest:
+        option = rest.pop(0)
+        if not option.startswith("--"):
+            raise QueryRejected(f"{name}: {option!r} stands alone.\n{question(name).usage()}")
+        key, equals, value = option[2:].partition("=")
+        if not equals and key in known and known[key].type == "flag" and (not rest or rest[0].startswith("--")):
+            value = "true"
+        elif not equals and key in known:
+            if not rest:
+                raise QueryRejected(f"{name}: --{key} has no value.\n{question(name).usage()}")
+            value = rest.pop(0)
+        elif not equals and rest:
+            rest.pop(0)
+        found[key] = value
+    return found
+
+
+def _list_questions() -> None:
+    from rich.table import Table
+
+    from warehouse.questions import questions
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("question", style="bold", no_wrap=True)
+    table.add_column("what it answers")
+    table.add_column("parameters")
+    for question in questions().values():
+        table.add_row(question.name, question.summary, " ".join(f"--{name}" for name in question.parameters))
+    session.console().print(table, markup=False)
+
+
+ASK_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+"""A question's parameters come as options that only the question knows."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add both commands."""
+    app.command(cls=SqlCommand)(sql)
+    app.command(cls=AskCommand, context_settings=ASK_SETTINGS)(ask)
