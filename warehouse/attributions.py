@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import sqlalchemy as sa
 
+from schemas.space import Space
 from warehouse import tables as t
 from warehouse.catalog import now
 from warehouse.lake import Lake
@@ -66,3 +67,10 @@ def store(lake: Lake, verdicts: Sequence[Verdict], newest_version: int) -> None:
             connection.scalars(sa.select(t.attributions.c.rollout_id).where(t.attributions.c.version.is_not(None)))
         )
         lake.catalog.upsert(connection, t.attributions, [row for row in rows if row["rollout_id"] not in known])
+
+
+def space_of(lake: Lake, rollout_id: str) -> Space:
+    """The space in which a rollout was driven."""
+    query = sa.select(t.spaces.c.definition).join(t.rollouts).where(t.rollouts.c.rollout_id == rollout_id)
+    with lake.catalog.read() as connection:
+        return Space.model_validate(connection.scalars(query).one())

@@ -1,0 +1,36 @@
+"""A policy that the engine drives with already, into the registry.
+
+Arrives: the bytes of an engine policy file. Leaves: a version, and authors for the rollouts that it collected.
+"""
+
+from flows.attributing import attribute
+from flows.publishing import publish
+from flows.reporter import Reporter
+from schemas.policy_file import read_policy
+from schemas.space import ENGINE_ACTIONS, Space
+from warehouse.lake import Lake
+
+
+def import_policy(lake: Lake, raw: bytes, name: str, report: Reporter | None = None) -> int:
+    """Register the policy in `raw`; the same weights twice are one version. Returns the version.
+
+    Raises:
+        PolicyRejected: the file is not what the engine loads.
+        ParityBroken: its exports disagree.
+    """
+    from ppo.parity import golden_from_seed
+    from ppo.policy import Policy
+
+    report = report or Reporter()
+    file = read_policy(raw)
+    actions = list(ENGINE_ACTIONS) if file.policy_output_size == len(ENGINE_ACTIONS) else []
+    names = actions or [f"{number:02d}" for number in range(file.policy_output_size)]
+    draft = {
+        "start": "imported",
+        "space": Space.of(file.input_size, names),
+        "notes": (f"imported from {name}; what it was trained on is not known",),
+    }
+    golden = golden_from_seed(file.input_size)
+    published = report.stage("import", publish, lake, Policy.from_engine(file), draft, golden)
+    report.stage("attribute", attribute, lake, report)
+    return published.version

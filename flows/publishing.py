@@ -1,0 +1,81 @@
+"""A policy becomes a version: exported, proven equal to its exports, registered, delivered to the engine.
+
+Arrives: a policy with what is known of it. Leaves: a version in the registry, whole or not at all.
+"""
+
+import importlib.metadata
+import platform
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from schemas.manifest import ENGINE, ONNX, OPTIMIZER, WEIGHTS, Draft, Golden
+from warehouse import registry
+from warehouse.engine_folder import deliver
+from warehouse.lake import Lake
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ppo.policy import Policy
+
+_LIBRARIES = ("torch", "numpy", "pyarrow", "polars", "duckdb", "onnx", "onnxruntime", "safetensors", "pitwall")
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where a version went."""
+
+    version: int
+    folder: Path
+    engine_file: Path | None
+    is_new: bool
+    parity: dict[str, float]
+    """Largest relative differences between the exports, per pair and output."""
+
+
+def publish(
+    lake: Lake,
+    policy: "Policy",
+    draft: dict[str, Any],
+    golden: "NDArray[np.float32]",
+    optimizer_state: bytes | None = None,
+) -> Published:
+    """Export, check parity, register and deliver; `draft` holds the fields of schemas.manifest.Draft known so far.
+
+    Raises:
+        ParityBroken: the exports disagree; nothing is published.
+        TrainingStopped: a metric is not finite; nothing is published.
+    """
+    from ppo import export, parity
+
+    weights = policy.to_safetensors()
+    outputs = parity.golden_outputs(weights, golden)
+    drafted = Draft(
+        **draft,
+        fingerprint=policy.fingerprint,
+        libraries=_libraries(),
+        golden=Golden(
+            observations=golden.tolist(), means=outputs["mean"].tolist(), values=outputs["value"].ravel().tolist()
+        ),
+    )
+    onnx = export.onnx(policy, drafted.space)
+    differences: dict[str, float] = {}
+
+    def build(version: int) -> Mapping[str, bytes]:
+        about = {"version": version, "parent": drafted.parent, "checksum": policy.fingerprint}
+        engine = export.engine_json(policy, drafted.space, about)
+        differences.update(parity.check(weights, onnx, engine, golden))
+        files = {WEIGHTS: weights, ONNX: onnx, ENGINE: engine}
+        return files if optimizer_state is None else files | {OPTIMIZER: optimizer_state}
+
+    version = registry.publish(lake, drafted, build)
+    engine_file = deliver(lake.settings, version.version, registry.read_file(lake, version.version, ENGINE))
+    return Published(version.version, version.folder, engine_file, version.is_new, differences)
+
+
+def _libraries() -> dict[str, str]:
+    versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
+    return {"python": platform.python_version(), **versions}

@@ -1,0 +1,163 @@
+"""From the newest experiences to the next version of the policy.
+
+Arrives: a lake, a window, a configuration. Leaves: a new version and a `TrainReport`, or a clear "nothing to do".
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from flows.attributing import attribute
+from flows.publishing import Published, publish
+from flows.reporter import Reporter
+from schemas.manifest import OPTIMIZER, WEIGHTS
+from schemas.training import TrainConfig
+from schemas.window import Window, WindowManifest
+from warehouse import lineage, registry
+from warehouse.lake import Lake
+from warehouse.window_rows import window_rows
+from warehouse.windows import select
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from ppo.learner import Trained
+
+
+@dataclass(frozen=True)
+class TrainReport:
+    """What a training did; without `published` it had nothing to do and `reason` says why."""
+
+    window: WindowManifest
+    new_rollouts: int
+    """Rollouts of the window that no version was trained on before."""
+    reason: str = ""
+    start: str = ""
+    """warm: from the policy that collected; clone: its author is unknown."""
+    parent: int | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    published: Published | None = None
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class _Learned:
+    trained: "Trained"
+    start: str
+    golden: Any  # (rows, O) float32
+    notes: tuple[str, ...]
+    clone_metrics: dict[str, float]
+
+
+def train(
+    lake: Lake,
+    window: Window,
+    config: TrainConfig,
+    report: Reporter,
+    *,
+    parent: int | str | None = None,
+    at_least_new: int = 0,
+) -> TrainReport:
+    """Attribute, select, learn, check, publish.
+
+    Training goes on from the newest policy that collected in the window, or from `parent`. With fewer than
+    `at_least_new` rollouts that are new to training, nothing is done.
+
+    Raises:
+        WindowEmpty: the window selects nothing that can be trained on.
+        TrainingStopped: a number is not finite; nothing is published.
+        ParityBroken: the exports disagree; nothing is published.
+    """
+    report.stage("attribute", attribute, lake, report)
+    manifest = report.stage("select", select, lake, window)
+    new = lineage.untrained(lake, [member.rollout_id for member in manifest.rollouts])
+    if new < at_least_new:
+        reason = f"nothing to do: {new} rollouts of the window are new to training, wanted {at_least_new}"
+        report.say(reason)
+        return TrainReport(manifest, new, reason, seconds=report.seconds)
+    table = report.stage("load", window_rows, lake, manifest)
+    begin = _parent(lake, table) if parent is None else registry.get(lake, parent).version
+    report.say(
+        f"training on {len(manifest.rollouts)} rollouts with {manifest.rows:,} experiences from "
+        + (f"version {begin}" if begin is not None else "a clone of what was recorded (no registered policy fits)")
+    )
+    learned = report.stage("learn", _learn, lake, manifest, table, config, begin, report)
+    metrics = learned.trained.metrics
+    notes = (*manifest.narrowed, *learned.notes)
+    if twin := lineage.twin(lake, begin, manifest.window_id, config.model_dump(mode="json")):
+        notes = (*notes, f"trained like version {twin}: the same parent, window and configuration")
+    draft = {
+        "start": learned.start,
+        "space": manifest.space,
+        "parent": begin,
+        "window_id": manifest.window_id,
+        "config": config.model_dump(mode="json"),
+        "metrics": _figures(metrics) | learned.clone_metrics,
+        "curves": _curves(metrics),
+        "seeds": {"train": config.seed},
+        "notes": notes,
+    }
+    published = report.stage(
+        "publish", publish, lake, learned.trained.policy, draft, learned.golden, learned.trained.optimizer_state
+    )
+    report.say(f"version {published.version} is published in {published.folder}")
+    return TrainReport(manifest, new, "", learned.start, begin, metrics, published, dict(report.seconds), notes)
+
+
+def _parent(lake: Lake, table: "pa.Table") -> int | None:
+    """The newest version that collected in the window."""
+    import pyarrow.compute as pc
+
+    newest = pc.max(table["policy_version"].filter(table["in_window"])).as_py()
+    return None if newest is None else int(newest)
+
+
+def _learn(
+    lake: Lake, manifest: WindowManifest, table: "pa.Table", config: TrainConfig, parent: int | None, report: Reporter
+) -> _Learned:
+    from ppo.batch import Batch
+    from ppo.clone import clone
+    from ppo.learner import device_for
+    from ppo.learner import train as learn
+    from ppo.parity import golden_inputs
+    from ppo.policy import Policy
+
+    batch = Batch.from_arrow(table, manifest.space, device_for(config))
+    notes: tuple[str, ...] = ()
+    clone_metrics: dict[str, float] = {}
+    state = None
+    if parent is None:
+        cloned = clone(batch, config, lambda epoch, epochs: report.progress("cloning", epoch, epochs))
+        policy, clone_metrics = cloned.policy, {f"clone_{name}": value for name, value in cloned.metrics.items()}
+        notes = (
+            "started by a clone of unknown behaviour: no registered policy computes the recorded values. Load this "
+            "version into the engine before collecting more, and the next training starts from it exactly",
+            "the clone's standard deviation holds the engine's exploration noise, which the engine multiplies in again",
+        )
+    else:
+        policy = Policy.from_safetensors(registry.read_file(lake, parent, WEIGHTS))
+        if OPTIMIZER in registry.get(lake, parent).files:
+            state = registry.read_file(lake, parent, OPTIMIZER)
+
+    def progress(epoch: int, epochs: int, figures: dict[str, float]) -> None:
+        report.progress("epochs", epoch, epochs, f"KL {figures['kl']:.4f}")
+
+    trained = learn(policy, batch, config, state, progress)
+    return _Learned(trained, "clone" if parent is None else "warm", golden_inputs(batch), notes, clone_metrics)
+
+
+def _figures(metrics: dict[str, Any]) -> dict[str, float]:
+    """Single figures by name, nested ones as `counts.trained` or `source_3.kl`."""
+    figures = {name: float(value) for name, value in metrics.items() if isinstance(value, bool | int | float)}
+    figures |= {f"counts.{name}": float(rows) for name, rows in metrics["counts"].items()}
+    figures |= {f"std.{number}": float(value) for number, value in enumerate(metrics["std"])}
+    for source in metrics["sources"]:
+        name = f"source_{'unknown' if source['version'] is None else source['version']}"
+        figures |= {f"{name}.{key}": float(source[key]) for key in ("rows", "effective_sample_size", "kl")}
+    return figures
+
+
+def _curves(metrics: dict[str, Any]) -> dict[str, tuple[float, ...]]:
+    """Figures per epoch, by name."""
+    names = metrics["epochs"][0]
+    return {f"epoch.{name}": tuple(float(epoch[name]) for epoch in metrics["epochs"]) for name in names}
