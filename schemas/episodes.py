@@ -27,7 +27,7 @@ class Episodes(pa.DataFrameModel):
     first_row_index: pl.Int32 = pa.Field(ge=0)
     last_rollout_id: pl.String
     last_row_index: pl.Int32 = pa.Field(ge=0)
-    written_at: pl.Datetime = pa.Field(nullable=True, dtype_kwargs={"time_unit": "us"})
+    written_at: pl.Datetime = pa.Field(nullable=True)
 
     class Config:
         """Exactly these columns, in this order."""

@@ -93,8 +93,9 @@ def test_what_is_more_than_reading_the_lake_is_refused(here: Lake, tmp_path: Pat
 @pytest.mark.parametrize(
     "statement",
     [
-        "select 1", "with a as (select 1) from a", "from runs", "table runs", "values (1)", "describe runs", "summarize runs",
-        "show tables", "explain select * from episodes", "EXPLAIN ANALYZE from runs", "select 1;", "-- why\nselect 1",
+        "select 1", "with a as (select 1) from a", "from runs", "table runs", "values (1)", "describe runs",
+        "summarize runs", "show tables",
+        "explain select * from episodes", "EXPLAIN ANALYZE from runs", "select 1;", "-- why\nselect 1",
         "select ';' as semicolon", "select * from (pivot runs on run_id in ('a') using count(*))",
         "unpivot (select 1 as a, 2 as b) on a, b",
     ],

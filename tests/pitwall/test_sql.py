@@ -1,0 +1,150 @@
+"""`pitwall sql` and `pitwall ask` as the person types them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import polars as pl
+import pytest
+from prompt_toolkit.input import create_pipe_input
+from prompt_toolkit.output import DummyOutput
+from typer.testing import CliRunner
+
+from pitwall import cli, prompt
+from schemas.errors import PitwallError, QueryRejected, SettingsRejected
+from schemas.settings import Settings
+from tests.warehouse.rows import Row, add_rollout
+from warehouse.lake import Lake
+from warehouse.query import run
+from warehouse.questions import questions
+from warehouse.views import views
+
+
+@pytest.fixture
+def home(tmp_path: Path):
+    lake = Lake.open(Settings.load(home=tmp_path))
+    add_rollout(lake, "a", 0, [Row(0, step, reward=step, terminated=True) for step in range(60)])
+    lake.catalog.engine.dispose()
+    return tmp_path
+
+
+def pitwall(home: Path, *arguments: str, text: str | None = None) -> str:
+    result = CliRunner().invoke(cli.app, ["--home", str(home), *arguments], input=text)
+    if isinstance(result.exception, PitwallError):
+        raise result.exception
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_a_table_says_how_many_rows_it_leaves_out(home: Path):
+    shown = pitwall(home, "sql", "select step from experiences order by step")
+    assert "showing 50 of 60 rows; --limit 0 or --format csv for all" in shown
+    assert "60 rows" in pitwall(home, "sql", "--limit", "0", "select step from experiences")
+
+
+def test_a_table_that_is_too_wide_says_which_columns_it_leaves_out(home: Path):
+    assert "of 38 columns fit" in pitwall(home, "sql", "from experiences")
+
+
+def test_csv_json_and_parquet_hold_every_row(home: Path, tmp_path: Path):
+    statement = "select step, [step] as steps, null as nothing, 'nan'::float as odd from experiences order by step"
+    lines = pitwall(home, "sql", statement, "--format", "csv").splitlines()
+    assert (lines[0], lines[60]) == ('"step","steps","nothing","odd"', '59,"[59]",,nan')
+    rows = json.loads(pitwall(home, "sql", statement, "--format", "json"))
+    assert rows[59] == {"step": 59, "steps": [59], "nothing": None, "odd": None}
+    target = tmp_path / "out.parquet"
+    pitwall(home, "sql", statement, "--output", str(target))
+    assert pl.read_parquet(target)["step"].to_list() == list(range(60))
+
+
+def test_statements_come_from_standard_input_and_are_answered_one_after_another(home: Path):
+    shown = pitwall(home, "sql", text="select 'first' as a; -- and then\nselect 'second' as b;\n")
+    assert shown.index("first") < shown.index("second")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "answer"),
+    [
+        (["sql", "drop table x"], "DROP is refused"),
+        (["sql", ""], "no statement"),
+        (["sql", "select 1; select 2", "--format", "csv"], "cannot share one csv output"),
+        (["ask", "nothing"], "there is no question 'nothing'"),
+        (["ask", "best-episodes", "--n", "many"], "wanted an integer"),
+        (["ask", "best-episodes", "--n"], "has no value"),
+        (["ask", "best-episodes", "--count", "3"], "no parameter 'count'"),
+        (["ask", "best-episodes", "3"], "stands alone"),
+    ],
+)
+def test_wrong_usage_is_answered_with_what_is_possible(home: Path, arguments: list[str], answer: str):
+    with pytest.raises(QueryRejected, match=answer):
+        pitwall(home, *arguments)
+
+
+def test_a_table_has_no_place_in_a_file(home: Path, tmp_path: Path):
+    with pytest.raises(SettingsRejected, match="--format csv"):
+        pitwall(home, "sql", "select 1", "--output", str(tmp_path / "x.txt"))
+
+
+def test_the_help_lists_every_view_and_every_question(home: Path):
+    assert all(name in pitwall(home, "sql", "--help") for name in views())
+    for asked in (["ask"], ["ask", "--help"]):
+        assert all(name in pitwall(home, *asked) for name in questions())
+
+
+@pytest.mark.parametrize("name", questions())
+def test_the_help_of_a_question_lists_its_parameters_and_columns(home: Path, name: str):
+    shown = pitwall(home, "ask", name, "--help")
+    assert questions()[name].summary in shown
+    assert all(f"--{parameter}" in shown for parameter in questions()[name].parameters)
+    assert all(column in shown for column in questions()[name].columns)
+
+
+def test_a_question_takes_its_parameters_as_options(home: Path):
+    assert len(json.loads(pitwall(home, "ask", "best-episodes", "--n", "3", "--format", "json"))) == 3
+    assert len(json.loads(pitwall(home, "ask", "best-episodes", "--n=4", "-f", "json"))) == 4
+    assert json.loads(pitwall(home, "ask", "rejects-by-reason", "--resolved", "-f", "json")) == []
+
+
+def test_the_prompt_takes_statements_of_several_lines_and_commands(home: Path, capsys: pytest.CaptureFixture[str]):
+    lake = Lake.open(Settings.load(home=home))
+    with create_pipe_input() as keys:
+        keys.send_text(
+            "select\n count(*) as rows_there\nfrom experiences;\n.views\n.columns episodes\ndrop table x;\n.exit\n"
+        )
+        prompt.converse(lake, input=keys, output=DummyOutput())
+    lake.catalog.engine.dispose()
+    shown = capsys.readouterr()
+    assert "rows_there" in shown.out and "60" in shown.out
+    assert "noise_scale" in shown.out and "lineage" in shown.out
+    assert "DROP is refused" in shown.err
+    assert "select" in (home / "sql_history").read_text()
+
+
+def test_the_prompt_ends_with_ctrl_d_and_survives_ctrl_c(home: Path, capsys: pytest.CaptureFixture[str]):
+    lake = Lake.open(Settings.load(home=home))
+    with create_pipe_input() as keys:
+        keys.send_text("select \x03select 42 as answer;\n\x04")
+        prompt.converse(lake, input=keys, output=DummyOutput())
+    lake.catalog.engine.dispose()
+    assert "answer" in capsys.readouterr().out
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signal for one process's Ctrl-C")
+def test_ctrl_c_cancels_a_statement_and_the_lake_goes_on_answering(home: Path):
+    lake = Lake.open(Settings.load(home=home))
+    alarm = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    alarm.start()
+    with pytest.raises(KeyboardInterrupt):
+        run(lake, "select count(*) from range(1000000) a, range(1000000) b where a.range % 7 = b.range % 5")
+    assert run(lake, "select 1 as a").to_pylist() == [{"a": 1}]
+    lake.catalog.engine.dispose()
+
+
+def test_the_help_of_pitwall_imports_neither_duckdb_nor_polars():
+    heavy = ["duckdb", "polars", "prompt_toolkit", "pyarrow"]
+    code = f"import sys, pitwall.cli; print([name for name in {heavy} if name in sys.modules])"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
