@@ -54,7 +54,7 @@ def only(text: str) -> str:
 def _parse(text: str) -> list[duckdb.Statement]:
     try:
         return duckdb.extract_statements(text)
-    except duckdb.Error as error:
+    except (duckdb.Error, UnicodeError) as error:
         raise QueryRejected(f"{str(error).strip()}\n{ALLOWED}. See the columns with: describe VIEW") from error
 
 

@@ -70,8 +70,8 @@ checks as (
         'A constant reward teaches nothing: check the reward terms in the engine'
     from recent having count(*) > 0
     union all
-    select 5, 'reward clamped: share of rows at +-3', avg((abs(reward) >= 3)::integer), 0.05,
-        case when avg((abs(reward) >= 3)::integer) > 0.25 then 2 when avg((abs(reward) >= 3)::integer) > 0.05 then 1 else 0 end,
+    select 5, 'reward clamped: share of rows at +-3', avg((abs(reward) = 3)::integer), 0.05,
+        case when avg((abs(reward) = 3)::integer) > 0.25 then 2 when avg((abs(reward) = 3)::integer) > 0.05 then 1 else 0 end,
         'The engine clamps rewards to +-3: scale them down'
     from recent having count(*) > 0
     union all
@@ -93,7 +93,7 @@ checks as (
     from drives having (select count(*) from chosen) > 0
     union all
     select 9, 'rejected: share of experiences', sum(rejected_rows) / sum(rows_in_file), 0.01,
-        case when figure > 0.1 then 2 when figure > 0 then 1 else 0 end,
+        case when figure > 0.1 then 2 when figure > 0.01 then 1 else 0 end,
         'See ask rejects-by-reason'
     from (select rejected_rows, rows_in_file, sum(rejected_rows) over () / sum(rows_in_file) over () as figure from chosen)
     group by figure
