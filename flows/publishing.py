@@ -58,7 +58,9 @@ def publish(
         fingerprint=policy.fingerprint,
         libraries=_libraries(),
         golden=Golden(
-            observations=golden.tolist(), means=outputs["mean"].tolist(), values=outputs["value"].ravel().tolist()
+            observations=golden.tolist(),
+            means=outputs["mean"].tolist(),
+            values=tuple(outputs["value"].ravel().tolist()),
         ),
     )
     onnx = export.onnx(policy, drafted.space)

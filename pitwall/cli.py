@@ -6,20 +6,24 @@ from typing import Annotated
 
 import typer
 
-from pitwall import models, session, sql
+from pitwall import ingest, lap, models, session, settings, sql, train
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
 app = typer.Typer(
     name="pitwall",
-    help="The pit wall for drivers trained with PPO: rollouts in, a lake you can query, a policy your engine loads out.",
+    help="The pit wall for drivers trained with PPO: rollouts in, a lake you can query, a policy the engine loads out.",
     no_args_is_help=True,
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was rejected.",
 )
-app.add_typer(models.app, name="models")
+lap.register(app)
+ingest.register(app)
+train.register(app)
 sql.register(app)
+app.add_typer(models.app, name="models")
+settings.register(app)
 
 
 @app.callback()
@@ -30,6 +34,7 @@ def common(
 ) -> None:
     """Options of every command; they win over PITWALL_* variables and pitwall.toml."""
     context.obj = session.Session(home=home, catalog=catalog)
+    context.call_on_close(context.obj.close)
 
 
 def main() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    import typer
     from rich.console import Console
 
     from schemas.settings import Settings
@@ -33,6 +34,17 @@ class Session:
         from warehouse.lake import Lake
 
         return Lake.open(self.settings)
+
+    def close(self) -> None:
+        """Let go of the catalog, if it was opened."""
+        if "lake" in self.__dict__:
+            self.lake.catalog.engine.dispose()
+
+
+def option_of(context: "typer.Context") -> str:
+    """The `--home` of this call, so that a command which we suggest reads the same lake."""
+    home = context.obj.home
+    return "" if home is None else f'--home "{home}" '
 
 
 def console(*, stderr: bool = False) -> "Console":

@@ -40,6 +40,10 @@ class Window(BaseModel):
     """Space id to select; by default the space of the newest rollout that fits the conditions."""
 
 
+RECENT = Window(newest=20)
+"""What is trained on where nobody asks for anything else."""
+
+
 class WindowRollout(BaseModel):
     """The rows of one rollout: a range of a partition."""
 

@@ -38,7 +38,7 @@ def combined(hashes: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(hashes).encode()).hexdigest()
 
 
-def _values(column: pl.Series) -> tuple["np.ndarray", "np.ndarray | None"]:  # type: ignore[type-arg]
+def _values(column: pl.Series) -> tuple["np.ndarray", "np.ndarray | None"]:
     if not column.null_count():
         return np.ascontiguousarray(column.to_numpy()), None
     unknown = column.is_null().to_numpy()

@@ -70,7 +70,7 @@ def judge(readings: Sequence[Reading]) -> Judgement:
     return Judgement(frame, terms, rejected)
 
 
-def _lose(cases: pl.DataFrame, readings: Sequence[Reading], starts: np.ndarray) -> list[int]:  # type: ignore[type-arg]
+def _lose(cases: pl.DataFrame, readings: Sequence[Reading], starts: np.ndarray) -> list[int]:
     """Enter each failing row once, with its first reason, into its reading; returns the rows' places in the frame."""
     strays = cases.filter(pl.col("index").is_null())
     if len(strays):
@@ -102,7 +102,7 @@ def _field(column: str) -> str:
     return column
 
 
-def _positions(reading: Reading, part: pl.DataFrame, kept: np.ndarray) -> tuple[np.ndarray, ...]:  # type: ignore[type-arg]
+def _positions(reading: Reading, part: pl.DataFrame, kept: np.ndarray) -> tuple[np.ndarray, ...]:
     agent = np.full(reading.rows_in_file, UNKNOWN, np.int32)
     agent[part["row_index"].to_numpy()] = part["agent_index"].to_numpy()
     lost = np.zeros(reading.rows_in_file, bool)

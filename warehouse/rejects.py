@@ -4,9 +4,10 @@ Arrives: rejected files and rows. Leaves: their list, their raw text, and copies
 """
 
 import gzip
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -29,6 +30,10 @@ class Reject:
     rejected_at: datetime
     resolved_by: str | None
 
+    def as_json(self) -> dict[str, Any]:
+        """Plain values."""
+        return asdict(self) | {"rejected_at": self.rejected_at.isoformat() + "Z"}
+
 
 def keep_file(paths: Paths, content_id: str, content: bytes) -> None:
     """Keep the bytes of a rejected file under their hash."""
@@ -50,7 +55,19 @@ def rejects(lake: Lake, *, file_name: str | None = None, resolved: bool = False)
         query = query.where(r.resolved_by.is_(None))
     with lake.catalog.read() as connection:
         rows = connection.execute(query).all()
-    return [Reject(*row[:4], None if row.row_index < 0 else row.row_index, *row[5:]) for row in rows]
+    return [
+        Reject(
+            row.reject_id,
+            row.content_id,
+            row.file_name,
+            row.file_path,
+            None if row.row_index < 0 else row.row_index,
+            row.reason,
+            row.rejected_at,
+            row.resolved_by,
+        )
+        for row in rows
+    ]
 
 
 def raw(lake: Lake, reject_id: int) -> bytes:

@@ -1,0 +1,133 @@
+"""`pitwall ingest` and `pitwall rejects`: what comes in, and what was turned away."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pitwall import session
+
+if TYPE_CHECKING:
+    from warehouse.ingest_report import IngestReport
+
+_SHOWN = 20
+
+
+def ingest(
+    context: typer.Context,
+    folders: Annotated[
+        list[Path] | None, typer.Argument(help="Folders (with sub-folders) or files; none: the setting `landing`.")
+    ] = None,
+    retry_rejected: Annotated[bool, typer.Option(help="Judge files again that were turned away before.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+) -> None:
+    """Bring an engine's rollout files into the lake.
+
+    Every file and row is kept, or kept among the rejects with its reason; nothing goes in twice. The engine's files
+    are only read. Exit code 3: done, but something was turned away.
+    """
+    from flows.landing import bring_in, summary
+    from pitwall.terminal import Terminal
+    from schemas.errors import SettingsRejected
+
+    current: session.Session = context.obj
+    if not folders:
+        if current.settings.landing is None:
+            raise SettingsRejected("no folder is given. pitwall ingest FOLDER, or set landing in pitwall.toml")
+        folders = [current.settings.landing]
+    with Terminal(quiet=as_json) as terminal:
+        came = bring_in(current.lake, folders, terminal, retry_rejected=retry_rejected)
+    if as_json:
+        typer.echo(json.dumps(_account(came), indent=1))
+    else:
+        _tell(came)
+        typer.echo(f"{summary(came)}. {came.seconds:.1f} s")
+    if came.rejected:
+        raise typer.Exit(3)
+
+
+def rejects(
+    context: typer.Context,
+    file: Annotated[str | None, typer.Argument(help="Only those of this file name.")] = None,
+    show: Annotated[int | None, typer.Option(metavar="ID", help="Print the raw text of one.")] = None,
+    export: Annotated[
+        Path | None, typer.Option(metavar="FOLDER", help="Copy rejected files there for mending.")
+    ] = None,
+    every: Annotated[bool, typer.Option("--all", help="Also those that came in after all.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """List what was turned away, with file, row, reason and time.
+
+    After a fix: a mended file (same name, the good rows unchanged) takes the place of the old one when it is ingested;
+    files that a newer Pitwall may understand come in with: pitwall ingest FOLDER --retry-rejected
+    """
+    import sys
+
+    from rich.markup import escape
+    from rich.table import Table
+
+    from warehouse import rejects as kept
+
+    lake = context.obj.lake
+    if show is not None:
+        sys.stdout.buffer.write(kept.raw(lake, show))
+        sys.stdout.buffer.flush()
+        return
+    if export is not None:
+        for copy in kept.export(lake, export):
+            typer.echo(str(copy))
+        return
+    found = kept.rejects(lake, file_name=file, resolved=every)
+    if as_json:
+        typer.echo(json.dumps([reject.as_json() for reject in found], indent=1))
+        return
+    table = Table(box=None, header_style="bold")
+    for name in ("id", "file", "row", "reason", "at (UTC)"):
+        table.add_column(name, overflow="fold")
+    for reject in found:
+        row = "" if reject.row_index is None else str(reject.row_index)
+        resolved = " (resolved)" if reject.resolved_by else ""
+        at = f"{reject.rejected_at:%Y-%m-%d %H:%M:%S}"
+        table.add_row(str(reject.reject_id), escape(reject.file_name), row, escape(reject.reason) + resolved, at)
+    if found:
+        session.console().print(table)
+    files = sum(reject.row_index is None for reject in found)
+    typer.echo(f"{files} files and {len(found) - files} rows rejected. Raw text of one: pitwall rejects --show ID")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(ingest)
+    app.command()(rejects)
+
+
+def _tell(came: "IngestReport") -> None:
+    lines = [
+        *(f"rejected  {path}: {reason}" for path, reason in came.rejected_files.items()),
+        *(f"rejected  {path}: {reason}" for path, reasons in came.rejected_rows.items() for reason in reasons),
+        *(f"warning   {path}: {note}" for path, notes in came.warnings.items() for note in notes),
+        *(f"duplicate {path}: the same content as {twin}" for path, twin in came.duplicates.items()),
+        *(f"left      {path}: {why}; the next ingest looks again" for path, why in came.left.items()),
+    ]
+    for line in lines[:_SHOWN]:
+        typer.echo(line)
+    if len(lines) > _SHOWN:
+        typer.echo(f"... and {len(lines) - _SHOWN} more; see: pitwall rejects, or pitwall ingest --json")
+
+
+def _account(came: "IngestReport") -> dict[str, object]:
+    return {
+        "rollouts": len(came.accepted),
+        "experiences": came.experiences,
+        "accepted": came.accepted,
+        "rejected_files": came.rejected_files,
+        "rejected_rows": came.rejected_rows,
+        "warnings": came.warnings,
+        "duplicates": came.duplicates,
+        "known": came.known,
+        "known_rejects": came.known_rejects,
+        "ignored": came.ignored,
+        "left": came.left,
+        "seconds": came.seconds,
+    }

@@ -1,0 +1,81 @@
+"""`pitwall lap`: the whole journey on the sample session, to see it once."""
+
+import gzip
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pitwall import session
+
+SAMPLES = Path(__file__).parents[1] / "samples"
+
+
+def lap(
+    context: typer.Context,
+    folder: Annotated[Path | None, typer.Argument(help="Folder of rollouts. [the sample session]")] = None,
+    policy: Annotated[Path | None, typer.Option(help="The policy that collected them. [the sample's]")] = None,
+) -> None:
+    """Import a policy, ingest its rollouts, train, check, publish: once around, with a table at the end."""
+    from flows.importing import import_policy
+    from flows.landing import bring_in
+    from flows.training import train
+    from pitwall import train_table
+    from pitwall.terminal import Terminal
+    from schemas.errors import SettingsRejected
+    from schemas.training import engine
+    from schemas.window import RECENT
+    from warehouse.query import run
+
+    if folder is None:
+        folder, policy = SAMPLES / "session_a", policy or SAMPLES / "policy.json.gz"
+        if not folder.is_dir():
+            raise SettingsRejected(
+                "the sample session comes with the source code; run this in a checkout, or give a folder"
+            )
+    began = time.perf_counter()
+    lake = context.obj.lake
+    with Terminal() as terminal:
+        if policy is not None:
+            raw = policy.read_bytes()
+            raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+            version = import_policy(lake, raw, policy.name, terminal)
+            terminal.say(f"{policy.name} is version {version}")
+        came = bring_in(lake, [folder], terminal)
+        report = train(lake, RECENT, engine(), terminal)
+    lake_now = run(
+        lake,
+        "select (select count(*) from rollouts) as rollouts, (select count(*) from experiences) as experiences, "
+        "(select count(*) from episodes) as episodes, (select count(*) from rejects) as rejects",
+    ).to_pylist()[0]
+    train_table.show(
+        f"One lap in {time.perf_counter() - began:.1f} s",
+        [
+            (
+                "this ingest",
+                f"{len(came.accepted)} rollouts, {came.experiences:,} experiences in; {len(came.known)} already there",
+            ),
+            ("the lake", ", ".join(f"{count:,} {name}" for name, count in lake_now.items() if name != "rejects")),
+            ("rejected", f"{lake_now['rejects']} files and rows"),
+            *train_table.as_lines(report),
+        ],
+    )
+    home = session.option_of(context)
+    typer.echo("\nNext:")
+    for command, what in (
+        ("ingest <folder of rollout_*.json>", "your own session"),
+        ("train", "the next version from it"),
+        ('sql "select * from episodes order by return desc limit 5"', "ask anything"),
+        ("ask health", "is the newest data fit to learn from?"),
+        ("models show latest", "where this version comes from"),
+        ("up", "server, worker and schedules; then: prefect deployment run train/ppo"),
+    ):
+        typer.echo(f"  pitwall {home}{command:<60} {what}")
+    if came.rejected:
+        raise typer.Exit(3)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(lap)

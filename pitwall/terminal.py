@@ -1,0 +1,52 @@
+"""What a person sees while work is going on.
+
+Arrives: stages and progress of `flows`. Leaves: lines and bars on standard error; standard output stays for answers.
+"""
+
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from flows.reporter import Reporter
+from pitwall.session import console
+
+
+class Terminal(Reporter):
+    """Bars on a terminal, plain lines elsewhere; a context manager."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        super().__init__()
+        self.console = console(stderr=True)
+        self.quiet = quiet
+        self.bars = Progress(
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+            TimeElapsedColumn(),
+            console=self.console,
+            transient=True,
+            disable=quiet or not self.console.is_terminal,
+        )
+        self.running: dict[str, TaskID] = {}
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def progress(self, what: str, done: int, total: int, note: str = "") -> None:
+        """Move a bar."""
+        if what not in self.running:
+            self.running[what] = self.bars.add_task(what, total=total, note=note)
+        self.bars.update(self.running[what], completed=done, total=total, note=note)
+
+    def say(self, message: str) -> None:
+        """One line."""
+        if not self.quiet:
+            self.console.print(f"[dim]·[/] {message}", markup=True, highlight=False, soft_wrap=True)

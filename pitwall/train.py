@@ -1,0 +1,154 @@
+"""`pitwall train` and `pitwall window`: choose experiences, make the next version."""
+
+import datetime
+import json
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pitwall import session
+
+if TYPE_CHECKING:
+    from schemas.training import TrainConfig
+    from schemas.window import Window
+
+_WINDOW, _LEARNER = "Window (which experiences)", "Learner"
+
+Newest = Annotated[
+    int | None,
+    typer.Option(min=1, rich_help_panel=_WINDOW, help="The newest N rollouts. [20 when nothing else is asked for]"),
+]
+MaxAge = Annotated[
+    int | None, typer.Option(min=0, rich_help_panel=_WINDOW, help="At most so many policy versions old.")
+]
+Best = Annotated[int | None, typer.Option(min=1, rich_help_panel=_WINDOW, help="The best N by mean episode return.")]
+Since = Annotated[datetime.datetime | None, typer.Option(rich_help_panel=_WINDOW, help="Written at or after.")]
+Until = Annotated[datetime.datetime | None, typer.Option(rich_help_panel=_WINDOW, help="Written before.")]
+Run = Annotated[str | None, typer.Option(rich_help_panel=_WINDOW, help="Of this run (engine session).")]
+Sql = Annotated[
+    str | None, typer.Option(rich_help_panel=_WINDOW, help='SELECT that returns rollout ids, e.g. from "rollouts".')
+]
+MaxRows = Annotated[int | None, typer.Option(min=1, rich_help_panel=_WINDOW, help="Whole rollouts while they fit.")]
+MinRows = Annotated[int, typer.Option(min=1, rich_help_panel=_WINDOW, help="Fewer rows are an error.")]
+AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
+
+
+def train(
+    context: typer.Context,
+    newest: Newest = None,
+    max_age: MaxAge = None,
+    best: Best = None,
+    since: Since = None,
+    until: Until = None,
+    run: Run = None,
+    sql: Sql = None,
+    max_rows: MaxRows = None,
+    min_rows: MinRows = 1,
+    named: Annotated[
+        str, typer.Option("--config", rich_help_panel=_LEARNER, help="engine, plugin_script or cleanrl_continuous.")
+    ] = "engine",
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", rich_help_panel=_LEARNER, help="Change one field; repeat at will."),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, rich_help_panel=_LEARNER, help="Order of minibatches.")] = 0,
+    device: Annotated[str, typer.Option(rich_help_panel=_LEARNER, help="auto, cpu, cuda or mps.")] = "auto",
+    parent: Annotated[
+        str | None, typer.Option(rich_help_panel=_LEARNER, help="Start from this version. [the policy that collected]")
+    ] = None,
+    at_least_new: Annotated[int, typer.Option(min=0, help="Do nothing unless so many rollouts are new.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Train the next version from a window of the lake, and publish it.
+
+    Starts from the very policy that collected (with its optimiser state), or from a clone of what was recorded when no
+    registered policy fits. Published only when torch, ONNX and the engine's JSON agree.
+
+    pitwall train --newest 10 --set epochs=8 --set learning_rate=1e-4
+    """
+    from flows.training import train as train_now
+    from pitwall import train_table
+    from pitwall.terminal import Terminal
+
+    window = _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows)
+    config = _config(named, change or [], seed, device)
+    with Terminal(quiet=as_json) as terminal:
+        report = train_now(context.obj.lake, window, config, terminal, parent=parent, at_least_new=at_least_new)
+    if as_json:
+        typer.echo(json.dumps(train_table.as_json(report), indent=1))
+    else:
+        train_table.show("Training", train_table.as_lines(report))
+
+
+def window(
+    context: typer.Context,
+    newest: Newest = None,
+    max_age: MaxAge = None,
+    best: Best = None,
+    since: Since = None,
+    until: Until = None,
+    run: Run = None,
+    sql: Sql = None,
+    max_rows: MaxRows = None,
+    min_rows: MinRows = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a window selects, and store it as a manifest that finds the same rows for good."""
+    from warehouse.windows import select
+
+    manifest = select(context.obj.lake, _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows))
+    if as_json:
+        typer.echo(manifest.model_dump_json(indent=1))
+        return
+    from rich.table import Table
+
+    table = Table(box=None, header_style="bold")
+    for name in ("run", "rollout", "rows", "partition", "from row"):
+        table.add_column(name)
+    for member in manifest.rollouts:
+        table.add_row(member.run_id, member.rollout_id[:12], f"{member.rows:,}", member.path, str(member.first_row))
+    session.console().print(table)
+    typer.echo(f"window {manifest.window_id[:12]}: {len(manifest.rollouts)} rollouts, {manifest.rows:,} experiences")
+    for note in manifest.narrowed:
+        typer.echo(note)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(train)
+    app.command()(window)
+
+
+def _window(*conditions: Any) -> "Window":  # noqa: ANN401 - the options, in the order of the command
+    from schemas.window import RECENT, Window
+
+    names = ("newest", "max_age", "best", "since", "until", "run", "sql", "max_rows", "min_rows")
+    asked = {name: value for name, value in zip(names, conditions, strict=True) if value is not None}
+    return Window(**(RECENT.model_dump(exclude_defaults=True) if set(asked) <= {"min_rows"} else {}) | asked)
+
+
+def _config(named: str, changes: list[str], seed: int, device: str) -> "TrainConfig":
+    import json as json_module
+
+    from pydantic import ValidationError
+
+    from schemas.errors import SettingsRejected
+    from schemas.training import NAMED, TrainConfig
+
+    if named not in NAMED:
+        raise SettingsRejected(f"--config is {named!r}; there are {', '.join(NAMED)}")
+    fields: dict[str, Any] = NAMED[named]().model_dump() | {"seed": seed, "device": device}
+    for change in changes:
+        name, separator, text = change.partition("=")
+        if not separator or name not in fields:
+            raise SettingsRejected(f"--set {change}: wanted NAME=VALUE, with NAME one of {', '.join(fields)}")
+        try:
+            fields[name] = json_module.loads(text)
+        except ValueError:
+            fields[name] = text
+    try:
+        return TrainConfig(**fields)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"])) or "configuration"
+        raise SettingsRejected(f"{name}: {first['msg']}. Its meaning: pitwall settings --config") from error
