@@ -51,9 +51,7 @@ def rejects(
     context: typer.Context,
     file: Annotated[str | None, typer.Argument(help="Only those of this file name.")] = None,
     show: Annotated[int | None, typer.Option(metavar="ID", help="Print the raw text of one.")] = None,
-    export: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="Copy rejected files there for mending.")
-    ] = None,
+    export: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Copy rejected files there, to mend.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Also those that came in after all.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:

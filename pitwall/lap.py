@@ -31,9 +31,7 @@ def lap(
     if folder is None:
         folder, policy = SAMPLES / "session_a", policy or SAMPLES / "policy.json.gz"
         if not folder.is_dir():
-            raise SettingsRejected(
-                "the sample session comes with the source code; run this in a checkout, or give a folder"
-            )
+            raise SettingsRejected("the sample session comes with the source: run this in a checkout, or give a folder")
     began = time.perf_counter()
     lake = context.obj.lake
     with Terminal() as terminal:
@@ -61,7 +59,7 @@ def lap(
             *train_table.as_lines(report),
         ],
     )
-    home = session.option_of(context)
+    us = session.spelling(context)
     typer.echo("\nNext:")
     for command, what in (
         ("ingest <folder of rollout_*.json>", "your own session"),
@@ -71,7 +69,7 @@ def lap(
         ("models show latest", "where this version comes from"),
         ("up", "server, worker and schedules; then: prefect deployment run train/ppo"),
     ):
-        typer.echo(f"  pitwall {home}{command:<60} {what}")
+        typer.echo(f"  {us} {command:<60} {what}")
     if came.rejected:
         raise typer.Exit(3)
 

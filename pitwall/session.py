@@ -1,6 +1,8 @@
 """What every command shares: the settings of this call, the lake, and how to speak to the person."""
 
 import os
+import shutil
+import sys
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -41,10 +43,15 @@ class Session:
             self.lake.catalog.engine.dispose()
 
 
-def option_of(context: "typer.Context") -> str:
-    """The `--home` of this call, so that a command which we suggest reads the same lake."""
+def spelling(context: "typer.Context") -> str:
+    """How this call named the program and the lake, so that a command which we suggest works when pasted."""
+    called = Path(sys.argv[0])
+    on_path = shutil.which("pitwall")
+    program = "pitwall"
+    if called.stem == "pitwall" and (on_path is None or Path(on_path).absolute() != called.absolute()):
+        program = str(called)
     home = context.obj.home
-    return "" if home is None else f'--home "{home}" '
+    return program if home is None else f'{program} --home "{home}"'
 
 
 def console(*, stderr: bool = False) -> "Console":

@@ -3,7 +3,6 @@
 Arrives: stages and progress of `flows`. Leaves: lines and bars on standard error; standard output stays for answers.
 """
 
-from types import TracebackType
 from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn

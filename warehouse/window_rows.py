@@ -94,8 +94,9 @@ def _parts(lake: Lake, ids: Sequence[str], places: dict[str, tuple[str, str, int
         for start in range(0, len(ids), _CHUNK):
             for row in connection.execute(_LEDGER.where(_r.rollout_id.in_(ids[start : start + _CHUNK]))):
                 rollout_id, *facts, noise, path, sha256, first_row, rows = row
-                place = (places or {}).get(rollout_id, (path, sha256, first_row, rows))
-                found.append(_Part(rollout_id, tuple(facts), noise or (), *place, in_window=places is not None))
+                path, sha256, first_row, rows = (places or {}).get(rollout_id, (path, sha256, first_row, rows))
+                inside = places is not None
+                found.append(_Part(rollout_id, tuple(facts), noise or (), path, sha256, first_row, rows, inside))
     return found
 
 

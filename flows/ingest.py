@@ -1,0 +1,92 @@
+"""The ingest as a Prefect flow: the engine's folder into the lake, once or on a schedule.
+
+Arrives: parameters of a run. Leaves: a state that says what came in, tables in Prefect's pages, and one event when enough
+rollouts lie in the lake to train on.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from prefect import flow
+from prefect.artifacts import create_table_artifact
+from prefect.events import emit_event
+from prefect.runtime import flow_run
+from prefect.states import Completed, State
+
+from flows import summary
+from flows.landing import bring_in
+from flows.landing import summary as one_line
+from flows.prefect_reporter import PrefectReporter
+from flows.schedule import is_scheduled, missed
+from schemas.settings import Settings
+from warehouse import ledger, lineage
+from warehouse.lake import Lake
+
+READY = "pitwall.dataset.ready"
+"""Event: at least `new_rollouts` rollouts lie in the lake that no version was trained on."""
+
+
+def _name() -> str:
+    folder = flow_run.parameters.get("folder") or Settings.load().landing
+    return f"ingest {Path(folder).name}" if folder else "ingest"
+
+
+@flow(name="ingest", flow_run_name=_name, persist_result=False)
+def ingest(folder: Path | None = None, retry_rejected: bool = False) -> State[Any]:
+    """Bring the rollouts of the engine's export folder into the lake, and find out which policy collected them.
+
+    Args:
+        folder: The engine's export folder, e.g. Saved/Training/Exports; empty for the setting `landing`.
+        retry_rejected: Judge files again that were turned away before.
+    """
+    settings = Settings.load()
+    if reason := missed() or _nothing_there(folder, settings):
+        return _nothing(reason)
+    place = folder or settings.landing
+    assert place is not None
+    report = PrefectReporter()
+    lake = Lake.open(settings)
+    try:
+        came = bring_in(lake, [place], report, retry_rejected=retry_rejected)
+        if not came.accepted and not came.rejected:
+            return _nothing(f"nothing to do: nothing new in {place}")
+        _show("ingest-summary", summary.ingest_lines(came, report.seconds), f"Ingest of {place}")
+        if came.accepted:
+            _tell_who_trains(lake)
+    finally:
+        lake.catalog.engine.dispose()
+    if not came.rejected:
+        return Completed(message=one_line(came))
+    _show("ingest-rejects", summary.reject_lines(came), "Turned away; see also: pitwall rejects")
+    return Completed(name="SomeRejected", message=f"{one_line(came)}; see: pitwall rejects")
+
+
+def _nothing_there(folder: Path | None, settings: Settings) -> str:
+    if folder is not None:
+        return ""  # the person who gave it is told by an error
+    if settings.landing is None:
+        return (
+            "nothing to do: no folder is given. Set PITWALL_LANDING, or landing in pitwall.toml, to the engine's "
+            "export folder, e.g. <Project>/Saved/Training/Exports"
+        )
+    if is_scheduled() and not settings.landing.is_dir():
+        return (
+            f"nothing to do: {settings.landing.absolute()} is not there (yet); PITWALL_LANDING or pitwall.toml names it"
+        )
+    return ""
+
+
+def _tell_who_trains(lake: Lake) -> None:
+    new = lineage.untrained(lake, list(ledger.known_rollouts(lake.catalog)))
+    if new >= lake.settings.new_rollouts:
+        home = lake.settings.home.absolute()
+        resource = {"prefect.resource.id": f"pitwall.lake.{home.name}", "prefect.resource.name": str(home)}
+        emit_event(READY, resource, payload={"new_rollouts": new})
+
+
+def _show(key: str, lines: summary.Lines, description: str) -> None:
+    create_table_artifact([{"what": name, "value": text} for name, text in lines], key=key, description=description)
+
+
+def _nothing(reason: str) -> State[Any]:
+    return Completed(name="NothingToDo", message=reason)

@@ -1,0 +1,73 @@
+"""Reports in words, line by line.
+
+Arrives: what an ingest or a training did. Leaves: pairs of name and text, for a table of any kind.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from flows.training import TrainReport
+    from schemas.window import Window
+    from warehouse.ingest_report import IngestReport
+
+Lines = list[tuple[str, str]]
+
+
+def ingest_lines(came: "IngestReport", seconds: "Mapping[str, float]") -> Lines:
+    """What came of the files."""
+    return [
+        ("rollouts", f"{len(came.accepted):,}"),
+        ("experiences", f"{came.experiences:,}"),
+        ("rejected files", f"{len(came.rejected_files):,}"),
+        ("rejected rows", f"{sum(map(len, came.rejected_rows.values())):,}"),
+        ("in the lake already", f"{len(came.known) + len(came.duplicates):,}"),
+        ("left for the next time", f"{len(came.left):,}"),
+        ("seconds", _seconds(seconds)),
+    ]
+
+
+def reject_lines(came: "IngestReport", most: int = 100) -> Lines:
+    """File and reason of what was turned away."""
+    rows = [(name, reason) for name, reasons in came.rejected_rows.items() for reason in reasons]
+    lines = [*came.rejected_files.items(), *rows]
+    more = [("…", f"{len(lines) - most:,} more; see: pitwall rejects")] if len(lines) > most else []
+    return lines[:most] + more
+
+
+def train_lines(report: "TrainReport") -> Lines:
+    """What was trained on, how it went and where it lies; only for a report with `published`."""
+    metrics, window, published = report.metrics, report.window, report.published
+    assert published is not None
+    left = "".join(f", {rows:,} {name.replace('_', ' ')}" for name, rows in metrics["counts"].items() if rows)
+    lines = [
+        ("version", str(published.version)),
+        ("lies in", str(published.folder)),
+        ("started from", "a clone of recorded behaviour" if report.parent is None else f"version {report.parent}"),
+        ("window", f"{window_words(window.request)} ({window.window_id[:12]})"),
+        ("rollouts", f"{len(window.rollouts):,}, {report.new_rollouts:,} new to training"),
+        ("experiences", f"{window.rows:,}{left}"),
+        ("first ratio", f"mean {metrics['first_ratio_mean']:.7f}, {metrics['first_ratio_deviation']:.1e} from 1"),
+        ("KL", f"{metrics['kl']:.5f} nats"),
+        ("clip fraction", f"{metrics['clip_fraction']:.3f}"),
+        (
+            "explained variance",
+            f"{metrics['explained_variance_before']:.3f} before, {metrics['explained_variance']:.3f} after",
+        ),
+        ("seconds", _seconds(report.seconds)),
+    ]
+    if published.engine_file is not None:
+        lines.append(("engine loads", str(published.engine_file)))
+    return [*lines, *(("note", note) for note in report.notes)]
+
+
+def window_words(window: "Window") -> str:
+    """A window's conditions in a few words, e.g. `newest-20 run-lap_3`; `everything` without any."""
+    asked = window.model_dump(mode="json", exclude_defaults=True)
+    words = [name if name in ("sql", "refuted") else f"{name}-{value}" for name, value in asked.items()]
+    return " ".join(words).replace("_", "-") or "everything"
+
+
+def _seconds(seconds: "Mapping[str, float]") -> str:
+    return ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())

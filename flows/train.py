@@ -1,0 +1,92 @@
+"""The training as a Prefect flow: a window of the lake into the next version, by hand, on a schedule or by an event.
+
+Arrives: parameters of a run, checked (Prefect shows them as a form). Leaves: a state that names the version, its
+figures as a table, a link to the model.
+"""
+
+from typing import Any, Literal
+
+from prefect import flow
+from prefect.artifacts import create_link_artifact, create_table_artifact
+from prefect.runtime import flow_run
+from prefect.states import Completed, State
+
+from flows import summary
+from flows.prefect_reporter import PrefectReporter
+from flows.schedule import missed
+from flows.training import train as train_now
+from schemas.errors import SettingsRejected, WindowEmpty
+from schemas.manifest import ENGINE
+from schemas.settings import Settings
+from schemas.training import NAMED, TrainConfig
+from schemas.window import RECENT, Window
+from warehouse.lake import Lake
+
+_ENGINE = TrainConfig()
+
+
+def _name() -> str:
+    asked = flow_run.parameters
+    window = Window.model_validate(asked.get("window") or RECENT)
+    words = f"train {summary.window_words(window)}"
+    if asked.get("parent") is not None:
+        words += f" from {asked['parent']}"
+    return words if asked.get("at_least_new", 0) == 0 else f"{words} if enough is new"
+
+
+@flow(name="train", flow_run_name=_name, persist_result=False)
+def train(
+    window: Window = RECENT,
+    config: TrainConfig = _ENGINE,
+    named: Literal["engine", "plugin_script", "cleanrl_continuous"] | None = None,
+    parent: int | str | None = None,
+    at_least_new: int | None = 0,
+) -> State[Any]:
+    """Train the next version from a window of the lake, prove its exports equal, publish it.
+
+    Args:
+        window: Which rollouts to train on.
+        config: Every detail of PPO; the defaults are the racing engine's own.
+        named: A known configuration in place of `config`.
+        parent: Version or alias to start from; empty for the policy that collected the window.
+        at_least_new: Do nothing unless so many rollouts of the window are new to training; 0 trains in any case, empty
+            takes the setting `new_rollouts`, as the schedule does.
+    """
+    if reason := missed():
+        return _nothing(reason)
+    if named is not None and config != _ENGINE:
+        raise SettingsRejected(f"both named ({named!r}) and config are given, wanted one of them. Leave one empty")
+    settings = Settings.load()
+    wanted = settings.new_rollouts if at_least_new is None else at_least_new
+    lake = Lake.open(settings)
+    try:
+        done = train_now(
+            lake,
+            window,
+            NAMED[named]() if named else config,
+            PrefectReporter(),
+            parent=parent,
+            at_least_new=wanted,
+        )
+    except WindowEmpty as error:
+        if not wanted:
+            raise
+        return _nothing(f"nothing to do: {error}")
+    finally:
+        lake.catalog.engine.dispose()
+    if done.published is None:
+        return _nothing(done.reason)
+    version, folder = done.published.version, done.published.folder.absolute()
+    rows = [{"what": name, "value": text} for name, text in summary.train_lines(done)]
+    create_table_artifact(rows, key="train-summary", description=f"Version {version}")
+    create_link_artifact(
+        (folder / ENGINE).as_uri(),
+        link_text=f"version {version}: {folder / ENGINE}",
+        key="model",
+        description=f"What the engine loads of version {version}; beside it lie the other files of the version.",
+    )
+    return Completed(message=f"version {version} is published in {folder}")
+
+
+def _nothing(reason: str) -> State[Any]:
+    return Completed(name="NothingToDo", message=reason)
