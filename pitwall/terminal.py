@@ -34,9 +34,7 @@ class Terminal(Reporter):
         self.bars.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.bars.stop()
 
     def progress(self, what: str, done: int, total: int, note: str = "") -> None:

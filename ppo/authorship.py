@@ -68,10 +68,11 @@ def attribute(rollouts: pa.Table, space: Space, candidates: Mapping[int, Policy]
         wrong = {rollout: error for rollout, error in solved.log_prob_error.items() if not solved.agrees[rollout]}
         if not wrong:
             break
-        # One bad rollout may spoil an episode that it shares: drop what disagrees when looked at alone, then try again.
-        alone = {r: session.solve_noise({r: authors[r]}) for r in wrong} if len(authors) > 1 else {}
-        refuted = [r for r in wrong if r not in alone or not alone[r].agrees[r]] or list(wrong)
-        for rollout in refuted:
+        # A rollout that disagrees when looked at alone is refuted; one that then agrees shares no episode with others
+        # after all (another session, say), and one bad rollout may spoil the episodes of its neighbours: try again.
+        alone = {r: session.solve_noise({r: authors[r]}).agrees[r] for r in wrong}
+        session.apart |= {r for r in wrong if alone[r]}
+        for rollout in (r for r in wrong if not alone[r]):
             session.log_prob_refutes(rollout, values[rollout].pop(0), wrong[rollout])
     found = [session.verdict(rollout, claims[rollout], authors.get(rollout), solved) for rollout in claims]
     trusted = {attribution.rollout_id for attribution in found if attribution.version is not None}
@@ -116,6 +117,8 @@ class _Session:
         self.candidates = {version: fitting[version].folded() for version in sorted(fitting, reverse=True)}
         self.value_error: dict[tuple[str, int], float] = {}
         self.refuted: dict[str, tuple[int, float]] = {}
+        self.apart: set[str] = set()
+        """Rollouts whose episodes are solved without their neighbours'."""
 
     def claims(self) -> dict[str, int | None]:
         """The version that each rollout names, if any."""
@@ -179,7 +182,9 @@ class _Session:
         """Rows of each episode, as far as they are known to be one."""
         chosen = np.isin(self.rollout, [at for at, name in enumerate(self.names) if name in rollouts])
         goes_on = self.followed & ~self.ended
-        goes_on[:-1] &= chosen[1:]
+        apart = np.isin(self.rollout, [at for at, name in enumerate(self.names) if name in self.apart])
+        seam = self.rollout[1:] != self.rollout[:-1]
+        goes_on[:-1] &= chosen[1:] & ~(seam & (apart[1:] | apart[:-1]))
         rows = np.flatnonzero(chosen)
         for episode in np.split(rows, np.flatnonzero(~goes_on[rows])[:] + 1):
             if len(episode):
