@@ -18,7 +18,7 @@ from warehouse.reader import Reading
 from warehouse.rejects import keep_file
 from warehouse.source_file import SourceFile
 
-MAX_BYTES = 192 * 2**20
+MAX_BYTES = 96 * 2**20
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Speed and memory beside peers in the same run; `python -m benchmarks` prints one table (see README.md)."""
