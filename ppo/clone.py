@@ -19,7 +19,7 @@ from ppo.backprop import Backprop
 from ppo.batch import Batch
 from ppo.learner import one_thread_if_small, permutation
 from ppo.normaliser import Normaliser
-from ppo.policy import Policy, views
+from ppo.policy import Policy, forward, views
 from schemas.errors import TrainingStopped
 from schemas.training import TrainConfig
 
@@ -47,7 +47,7 @@ def clone(batch: Batch, config: TrainConfig, progress: Callable[[int, int], None
                         Normaliser.identity(policy.observations).seen(batch.observations[: len(batch)]))  # fmt: skip
     train_rows, held_out = _split(batch, config.seed)
     with one_thread_if_small(BATCH):
-        flat = _fit(policy, batch, config, train_rows, progress)
+        flat = _fit(policy, batch, config, train_rows, held_out, progress)
     fitted = Policy(policy.sizes, policy.actions, flat.cpu(), policy.normaliser)
     metrics = _judge(fitted.to(batch.observations.device), batch, held_out)
     if not all(math.isfinite(value) for value in metrics.values()):
@@ -58,8 +58,14 @@ def clone(batch: Batch, config: TrainConfig, progress: Callable[[int, int], None
 
 
 def _fit(
-    policy: Policy, batch: Batch, config: TrainConfig, rows: Tensor, progress: Callable[[int, int], None] | None
+    policy: Policy,
+    batch: Batch,
+    config: TrainConfig,
+    rows: Tensor,
+    held_out: Tensor,
+    progress: Callable[[int, int], None] | None,
 ) -> Tensor:
+    """The weights of the epoch that did best on the rows held out, with the deviation of its errors there."""
     flat = policy.flat.to(batch.observations.device, copy=True)
     gradient = torch.zeros_like(flat)
     parameters, gradients = (views(tensor, policy.sizes, policy.actions) for tensor in (flat, gradient))
@@ -69,10 +75,12 @@ def _fit(
     spread = batch.value[rows].var(correction=0).clamp(min=1e-6)
     error = batch.actions[rows].var(dim=0, correction=0)
     count = math.ceil(len(rows) / BATCH)
-    for epoch in range(config.clone_epochs):
+    epochs = max(config.clone_epochs, math.ceil(config.clone_updates / count))
+    best, best_score = flat.clone(), float("inf")
+    for epoch in range(epochs):
         order = rows[permutation(len(rows), config.seed, epoch).to(rows.device)]
         for at, chosen in enumerate(order.tensor_split(count)):
-            rate.fill_(config.clone_learning_rate * (1 - (epoch * count + at) / (config.clone_epochs * count)))
+            rate.fill_(config.clone_learning_rate * (1 - (epoch * count + at) / (epochs * count)))
             # The likeliest deviation is the error's own: a closed form, followed slowly instead of learned.
             parameters.log_std.copy_(0.5 * error.log()).clamp_(config.log_std_min, config.log_std_max)
             mean, value = backprop.forward(observations[chosen])
@@ -83,9 +91,17 @@ def _fit(
             backprop.backward(observations[chosen], mean, value)
             optimizer.step(gradient, rate, max_norm=10.0)
             error.lerp_((batch.actions[chosen] - mean.detach()).square().mean(0), 0.02)
+        with torch.no_grad():
+            mean, value = forward(parameters, observations[held_out])
+            unseen = (batch.actions[held_out] - mean).square().mean(0).clamp(min=1e-8)
+            parameters.log_std.copy_(0.5 * unseen.log()).clamp_(config.log_std_min, config.log_std_max)
+            misfit = loss.value_loss(value, value, batch.value[held_out], None) / spread
+            score = float(0.5 * unseen.log().sum() + misfit)  # minus the log-likelihood, up to a constant
+        if score < best_score:
+            best, best_score = flat.clone(), score
         if progress is not None:
-            progress(epoch + 1, config.clone_epochs)
-    return flat
+            progress(epoch + 1, epochs)
+    return best
 
 
 def _split(batch: Batch, seed: int) -> tuple[Tensor, Tensor]:

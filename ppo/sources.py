@@ -4,6 +4,7 @@ Arrives: log-probs of the proximal policy and the batch. Leaves: one `Source` pe
 Legend: N rows of the batch, K rows of one source.
 """
 
+import math
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -54,10 +55,13 @@ def judge(proximal: Tensor, batch: Batch, config: TrainConfig) -> list[Source]:
     sources = []
     for version in sorted(set(batch.version.tolist())):
         rows = (batch.version == version).nonzero().squeeze(1)
-        log_weight = proximal[rows] - batch.log_prob[rows]
+        # As the update weighs them: a car held at a clamp may make a density ratio of thousands out of one row.
+        log_weight = (proximal[rows] - batch.log_prob[rows]).clamp(max=math.log(config.weight_cap))
         share, kl = float(loss.effective_sample_size(log_weight)), float(loss.approximate_kl(log_weight))
         known = None if version == UNKNOWN else version
-        sources.append(Source(known, rows, share, kl, _reason(share, kl, config)))
+        # Nothing is fresher than a clone of the rows themselves: it was judged when it was made.
+        reason = "" if known is None else _reason(share, kl, config)
+        sources.append(Source(known, rows, share, kl, reason))
     return sources
 
 

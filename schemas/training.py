@@ -81,6 +81,8 @@ class TrainConfig(BaseModel):
     """Widths of hidden layers of a fresh network; a policy that is trained further keeps its own."""
     clone_epochs: Count = 10
     """Passes over the window when a start is cloned from recorded actions, because no author is known."""
+    clone_updates: Count = 400
+    """Minibatches of cloning at the least: a small window is passed over more often."""
     clone_learning_rate: Positive = 1e-3
     """Adam's step size while cloning."""
 
