@@ -1,7 +1,7 @@
 """The ingest as a Prefect flow: the engine's folder into the lake, once or on a schedule.
 
-Arrives: parameters of a run. Leaves: a state that says what came in, tables in Prefect's pages, and one event when enough
-rollouts lie in the lake to train on.
+Arrives: parameters of a run. Leaves: a state that says what came in, tables in Prefect's pages, and one event when
+enough rollouts lie in the lake to train on.
 """
 
 from pathlib import Path
@@ -9,9 +9,10 @@ from typing import Any
 
 from prefect import flow
 from prefect.artifacts import create_table_artifact
+from prefect.client.schemas.objects import State
 from prefect.events import emit_event
 from prefect.runtime import flow_run
-from prefect.states import Completed, State
+from prefect.states import Completed
 
 from flows import summary
 from flows.landing import bring_in

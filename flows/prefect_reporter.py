@@ -43,7 +43,6 @@ class PrefectReporter(Reporter):
             return function(*args, **kwargs)
 
         run = task(
-            stage,
             name=name,
             description=(function.__doc__ or "").strip().partition("\n")[0],
             retries=RETRIES,
@@ -52,7 +51,7 @@ class PrefectReporter(Reporter):
             retry_condition_fn=may_succeed_later,
             cache_policy=NO_CACHE,
             persist_result=False,
-        )
+        )(stage)
         return run()
 
     def progress(self, what: str, done: int, total: int, note: str = "") -> None:

@@ -8,8 +8,9 @@ from typing import Any, Literal
 
 from prefect import flow
 from prefect.artifacts import create_link_artifact, create_table_artifact
+from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
-from prefect.states import Completed, State
+from prefect.states import Completed
 
 from flows import summary
 from flows.prefect_reporter import PrefectReporter

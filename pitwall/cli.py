@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall import ingest, lap, models, session, settings, sql, train
+from pitwall import ingest, lap, models, session, settings, sql, train, up
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ train.register(app)
 sql.register(app)
 app.add_typer(models.app, name="models")
 settings.register(app)
+up.register(app)
 
 
 @app.callback()

@@ -5,9 +5,13 @@ Arrives: the server's address. Leaves: whether it is well, whether the worker li
 
 import datetime
 import json
+import time
 import urllib.error
 import urllib.request
 from typing import Any
+
+_BUSY, _TRIES = 503, 20
+"""What the server answers while its SQLite database is locked, and how often we ask, a second apart."""
 
 
 class PrefectServer:
@@ -42,20 +46,39 @@ class PrefectServer:
 
     def forget_missed(self, before: datetime.datetime) -> int:
         """Delete the runs that schedules wanted while nothing ran; else all would start now. Returns how many."""
-        wanted = {"state": {"type": {"any_": ["SCHEDULED"]}}, "expected_start_time": {"before_": before.isoformat()}}
-        forgotten = 0
-        while True:
-            runs = self._ask("POST", "flow_runs/filter", {"flow_runs": wanted, "offset": 0, "limit": 200})
-            missed = [run["id"] for run in runs if run["auto_scheduled"]]
-            for run_id in missed:
-                self._ask("DELETE", f"flow_runs/{run_id}")
-            forgotten += len(missed)
-            if not missed:
-                return forgotten
+        due = {"expected_start_time": {"before_": before.isoformat()}}
+        missed = [run["id"] for run in self._runs(["SCHEDULED"], due) if run["auto_scheduled"]]
+        for run_id in missed:
+            self._ask("DELETE", f"flow_runs/{run_id}")
+        return len(missed)
+
+    def end_unfinished(self, reason: str) -> int:
+        """Call those runs crashed whose process died with an earlier worker: they would hold their slot for minutes."""
+        unfinished = [run["id"] for run in self._runs(["RUNNING", "PENDING", "CANCELLING"], {})]
+        crashed = {"state": {"type": "CRASHED", "name": "Crashed", "message": reason}}
+        for run_id in unfinished:
+            self._ask("POST", f"flow_runs/{run_id}/set_state", crashed)
+        return len(unfinished)
+
+    def _runs(self, types: list[str], conditions: dict[str, Any]) -> list[dict[str, Any]]:
+        wanted = {"flow_runs": {"state": {"type": {"any_": types}}, **conditions}, "limit": 200}
+        found: list[dict[str, Any]] = []
+        while page := self._ask("POST", "flow_runs/filter", wanted | {"offset": len(found)}):
+            found += page
+        return found
 
     def _ask(self, method: str, path: str, body: object = None) -> Any:  # noqa: ANN401 - JSON
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.api}/{path}", data, {"Content-Type": "application/json"}, method=method)
-        with self._open(request, timeout=10) as answer:
-            content = answer.read()
+        request = urllib.request.Request(
+            f"{self.api}/{path}", data, {"Content-Type": "application/json"}, method=method
+        )
+        for left in reversed(range(_TRIES)):
+            try:
+                with self._open(request, timeout=10) as answer:
+                    content = answer.read()
+                break
+            except urllib.error.HTTPError as error:
+                if error.code != _BUSY or not left:
+                    raise
+                time.sleep(1)
         return json.loads(content) if content else None

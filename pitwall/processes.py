@@ -60,8 +60,10 @@ class Child:
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """In this block Ctrl-C, Ctrl-Break, SIGTERM and a closed terminal raise KeyboardInterrupt, even where a script that
-    started the command had them ignored."""
+    """Ctrl-C, Ctrl-Break, SIGTERM and a closed terminal raise KeyboardInterrupt in this block.
+
+    Even where a script that started the command had them ignored.
+    """
     names = ("SIGINT", "SIGTERM", "SIGBREAK", "SIGHUP")
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
     before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}

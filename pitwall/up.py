@@ -27,7 +27,9 @@ _PATIENCE = 180.0
 
 def up(
     context: typer.Context,
-    port: Annotated[int | None, typer.Option(min=1, max=65535, help="Of the server. [the port in prefect.toml]")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Of the server. [the port in prefect.toml]")
+    ] = None,
 ) -> None:
     """Start Prefect's server, a worker and the deployments of prefect.yaml; stop them again with Ctrl-C.
 
@@ -51,9 +53,13 @@ def up(
         _prefect(env, "work-pool", "create", POOL, "--type", "process", "--overwrite")
         _prefect(env, "--no-prompt", "deploy", "--all")
         if absent := [name for name in DEPLOYMENTS if not server.has(name)]:
-            raise PitwallError(f"prefect.yaml: {', '.join(absent)} did not arrive. Is a key misspelt? See the lines above")
+            raise PitwallError(
+                f"prefect.yaml: {', '.join(absent)} did not arrive. Is a key misspelt? See the lines above"
+            )
         if missed := server.forget_missed(_now()):
             typer.echo(f"{missed} scheduled runs were missed while nothing ran; they are dropped")
+        if ended := server.end_unfinished("the worker was stopped while this ran; nothing was published. Run it again"):
+            typer.echo(f"{ended} runs were cut off when the last worker stopped; they are marked as crashed")
         began = _now()
         worker = _prefect_command("worker", "start", "--pool", POOL, "--type", "process", "--name", POOL)
         children.append(Child("worker", worker, env))
@@ -72,9 +78,11 @@ def register(app: typer.Typer) -> None:
 def _port_of(file: Path) -> int:
     try:
         url = tomllib.loads(file.read_text(encoding="utf-8"))["api"]["url"]
-        found = urllib.parse.urlsplit(url).port
+        found: int | None = urllib.parse.urlsplit(url).port
     except (ValueError, KeyError, TypeError) as error:
-        raise SettingsRejected(f"{file}: [api] url cannot be read ({error!r}), wanted http://127.0.0.1:4200/api") from error
+        raise SettingsRejected(
+            f"{file}: [api] url cannot be read ({error!r}), wanted http://127.0.0.1:4200/api"
+        ) from error
     if found is None:
         raise SettingsRejected(f"{file}: [api] url is {url!r}, wanted one with a port, e.g. http://127.0.0.1:4200/api")
     return found
