@@ -83,7 +83,7 @@ def train(
     )
     learned = report.stage("learn", _learn, lake, manifest, table, config, begin, report)
     metrics = learned.trained.metrics
-    notes = (*manifest.narrowed, *learned.notes)
+    notes = (*manifest.narrowed, *learned.notes, *_advice(config, metrics))
     if twin := lineage.twin(lake, begin, manifest.window_id, config.model_dump(mode="json")):
         notes = (*notes, f"trained like version {twin}: the same parent, window and configuration")
     draft = {
@@ -144,6 +144,17 @@ def _learn(
 
     trained = learn(policy, batch, config, state, progress)
     return _Learned(trained, "clone" if parent is None else "warm", golden_inputs(batch), notes, clone_metrics)
+
+
+def _advice(config: TrainConfig, metrics: dict[str, Any]) -> tuple[str, ...]:
+    """What a figure says about the configuration."""
+    poor = metrics["explained_variance"] < 0.1
+    if poor and config.value_clip is not None and not config.scale_returns and abs(metrics["return_mean"]) > 2:
+        return (
+            f"the critic explains little and value_clip {config.value_clip:g} holds it near its old values, while returns "
+            f"are around {metrics['return_mean']:.1f}; try: pitwall train --set scale_returns=true --set epochs=10",
+        )
+    return ()
 
 
 def _figures(metrics: dict[str, Any]) -> dict[str, float]:

@@ -22,8 +22,8 @@ def as_lines(report: "TrainReport") -> Lines:
         ("trained on", f"{metrics['rows_trained']:,} experiences" + (f" ({left})" if left else "")),
         ("start", f"version {report.parent}" if report.parent is not None else "a clone of the recorded behaviour"),
         (
-            "first ratio",
-            f"mean {metrics['first_ratio_mean']:.7f}, at most {metrics['first_ratio_deviation']:.1e} from 1",
+            "ratio at start",
+            f"mean {metrics['first_ratio_mean']:.7f}, within {metrics['first_ratio_deviation']:.1e} of 1",
         ),
         ("KL", f"{metrics['kl']:.5f} nats"),
         ("clip fraction", f"{metrics['clip_fraction']:.3f}"),

@@ -1,0 +1,5 @@
+"""`python -m pitwall`."""
+
+from pitwall.cli import main
+
+main()
