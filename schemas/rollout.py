@@ -12,6 +12,8 @@ from msgspec import Meta, Struct, field
 Int32 = Annotated[int, Meta(ge=-(2**31), le=2**31 - 1)]
 Int64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
 Index = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Name = Annotated[str, Meta(max_length=512, pattern="^[^\0]*$")]
+"""Text that the catalog keeps; PostgreSQL's has no character 0."""
 NotFinite = Literal[""]
 """What the reader puts in place of a bare `nan` or `inf` word (which is not JSON), at the same length."""
 
@@ -36,10 +38,10 @@ class Experience(Struct, gc=False):
 class _Head(Struct, kw_only=True):
     num_experiences: Int64 | None = None
     timestamp: str | None = None
-    run_id: str | None = None
+    run_id: Name | None = None
     rollout_index: Int32 | None = None
     policy_version: Int32 | None = None
-    environment: str | None = None
+    environment: Name | None = None
     seed: Int64 | None = None
     observation_names: list[str] | None = None
     action_names: list[str] | None = None

@@ -56,26 +56,33 @@ class Columns:
     lost: list[LostRow]
 
 
+def reject_if_mostly_lost(lost: Sequence[LostRow], total: int) -> None:
+    """Raise RolloutRejected when more than half of the rows are unusable."""
+    if 2 * len(lost) > total:
+        first = min(lost, key=lambda row: row.row_index)
+        raise RolloutRejected(f"{len(lost)} of {total} rows are unusable, more than half; the first: {first.reason}")
+
+
 def columns(typed: Typed) -> Columns:
     """Columns of the rows whose state and action have the file's shape.
 
     The file's names say the shape; without them the most frequent width and keys do.
 
     Raises:
-        RolloutRejected: a name cannot be a column.
+        RolloutRejected: a name cannot be a column, or more than half of the rows have another shape.
     """
     head, rows = typed.head, typed.rows
     widths = Counter(map(len, [row.state for row in rows]))
-    keys = Counter(map(tuple, [row.action for row in rows]))
+    keys = Counter(map(frozenset, [row.action for row in rows]))
     width = len(head.observation_names) if head.observation_names else _usual(widths)
-    names = tuple(head.action_names) if head.action_names else _usual(keys)
+    names = tuple(head.action_names) if head.action_names else _first_spelling(rows, _usual(keys))
     try:
         space = Space.of(width, names, head.observation_names)
     except ValidationError as error:
         raise RolloutRejected(error.errors()[0]["msg"]) from error
     lost = []
     row_index = np.asarray(typed.indices, np.int32)
-    if widths.keys() != {width} or keys.keys() != {names}:
+    if widths.keys() != {width} or keys.keys() != {frozenset(names)}:
         kept = []
         for place, row in enumerate(rows):
             if reason := _shape_error(row, width, names):
@@ -84,6 +91,7 @@ def columns(typed: Typed) -> Columns:
             else:
                 kept.append(place)
         rows, row_index = [rows[place] for place in kept], row_index[kept]
+    reject_if_mostly_lost([*typed.lost, *lost], len(typed.rows) + len(typed.lost))
     terms, frame = _frame(rows, row_index, space)
     return Columns(space, terms, frame, lost)
 
@@ -91,6 +99,11 @@ def columns(typed: Typed) -> Columns:
 def _usual(shapes: "Counter[_T]") -> _T:
     """The most frequent one; of equals the first."""
     return shapes.most_common(1)[0][0]
+
+
+def _first_spelling(rows: Sequence[Experience], names: frozenset[str]) -> tuple[str, ...]:
+    """The names in the order of the first experience that has these."""
+    return next(tuple(row.action) for row in rows if row.action.keys() == names)
 
 
 def _shape_error(row: Experience, width: int, names: tuple[str, ...]) -> str | None:

@@ -39,13 +39,13 @@ def ingest(
     began = time.perf_counter()
     landing = look(places)
     journey = _Ingest(lake, retry_rejected, progress or (lambda done, total, rows: None))
-    journey.report.ignored = dict(landing.ignored)
+    journey.report.ignored, journey.report.left = landing.ignored, landing.left
     files = journey.skip_sighted(landing.files)
     with _collector_waits():
-        unready = journey.bring_in(files, last_look=False)
+        unready = journey.bring_in(files)
         if unready:
             time.sleep(lake.settings.settle_seconds)
-            journey.bring_in(unready, last_look=True)
+            journey.bring_in(list(unready), unready)
     journey.report.seconds = time.perf_counter() - began
     return journey.report
 
@@ -62,6 +62,9 @@ def _collector_waits() -> Iterator[None]:
             gc.enable()
 
 
+_Looks = dict[Landed, tuple[int, int]]
+
+
 class _Ingest:
     def __init__(self, lake: Lake, retry_rejected: bool, progress: Progress) -> None:
         self.lake = lake
@@ -69,18 +72,19 @@ class _Ingest:
         self.progress = progress
         self.report = IngestReport()
         self.in_lake = ledger.known_rollouts(lake.catalog)  # content id -> file name
-        self.turned_away = ledger.known_rejects(lake.catalog)
+        self.turned_away = ledger.known_rejects(lake.catalog)  # content id -> reason
         self.labels: dict[str, str] = {}
         self.total = 0
 
     def skip_sighted(self, files: list[Landed]) -> list[Landed]:
         """The files that an earlier ingest has not seen in this state."""
-        seen = ledger.sighted(self.lake.catalog, {landed.source for landed in files})
+        seen = ledger.sighted(self.lake.catalog, [landed.path.as_posix() for landed in files])
+        to_dispose = self.lake.settings.source_files != "keep"
         todo = []
         for landed in files:
             size, mtime_ns, identity, verdict = seen.get(landed.path.as_posix(), (-1, -1, "", ""))
             rejected = verdict == "rejected" and identity in self.turned_away
-            if stat(landed.path) != (size, mtime_ns) or (rejected and self.retry_rejected):
+            if stat(landed.path) != (size, mtime_ns) or (self.retry_rejected if rejected else to_dispose):
                 todo.append(landed)
             else:
                 (self.report.known_rejects if rejected else self.report.known).append(str(landed.path))
@@ -89,9 +93,9 @@ class _Ingest:
         self.total = len(todo)
         return todo
 
-    def bring_in(self, files: list[Landed], *, last_look: bool) -> list[Landed]:
-        """Read and commit in batches; returns files that do not parse but may still be growing."""
-        unready: list[Landed] = []
+    def bring_in(self, files: list[Landed], first_look: _Looks | None = None) -> _Looks:
+        """Read and commit in batches; returns files that do not parse but may still be growing, and how they looked."""
+        unready: _Looks = {}
         load = Load()
         done = self.total - len(files)
         for landed in files:
@@ -105,9 +109,9 @@ class _Ingest:
                         raise RolloutRejected(source.damage)
                     load.files[source.content_id] = source, read(source.content, source.content_id)
                 except RolloutRejected as error:
-                    if source.fresh and not last_look:
-                        unready.append(landed)
-                    elif source.changed:
+                    if source.fresh and first_look is None:
+                        unready[landed] = source.look
+                    elif source.changed or (first_look or {}).get(landed, source.look) != source.look:
                         self.report.left[source.path] = "still growing"
                     else:
                         load.turned_away.append((source, str(error)))
@@ -120,16 +124,7 @@ class _Ingest:
         return unready
 
     def _is_news(self, source: SourceFile, load: Load) -> bool:
-        identity = source.content_id
-        if identity in self.in_lake or identity in load.files:
-            twin = load.files[identity][0].landed.path.name if identity in load.files else self.in_lake[identity]
-            if twin == source.landed.path.name:
-                self.report.known.append(source.path)
-            else:
-                self.report.duplicates[source.path] = twin
-        elif identity in self.turned_away and not self.retry_rejected:
-            self.report.known_rejects.append(source.path)
-        else:
+        if source.content_id not in self.in_lake and source.content_id not in load.files:
             return True
         load.seen_again.append(source)
         return False
@@ -146,10 +141,21 @@ class _Ingest:
                 self.report.accepted[source.path] = reading.rows_in_file - len(reading.lost)
                 if reading.lost:
                     self.report.rejected_rows[source.path] = [row.reason for row in reading.lost]
-                hindered = source.dispose(self.lake.settings)
-                if notes := [*reading.warnings, *([hindered] if hindered else [])]:
-                    self.report.warnings[source.path] = notes
+                if reading.warnings:
+                    self.report.warnings[source.path] = reading.warnings
+                self._dispose(source)
+        for source in load.seen_again:
+            twin = self.in_lake[source.content_id]
+            if twin == source.landed.path.name:
+                self.report.known.append(source.path)
+            else:
+                self.report.duplicates[source.path] = twin
+            self._dispose(source)
         for source, reason in load.turned_away:
             self.report.rejected_files[source.path] = reason
             self.turned_away[source.content_id] = reason
         gc.collect()
+
+    def _dispose(self, source: SourceFile) -> None:
+        if hindered := source.dispose(self.lake.settings):
+            self.report.warnings.setdefault(source.path, []).append(hindered)

@@ -13,8 +13,8 @@ from pandera.errors import SchemaErrors
 
 from schemas.errors import RolloutRejected
 from schemas.steps import step_columns, steps_schema
-from warehouse.columns import LostRow
-from warehouse.reader import Reading, reject_if_mostly_lost
+from warehouse.columns import LostRow, reject_if_mostly_lost
+from warehouse.reader import Reading
 from warehouse.sequence import UNKNOWN, sequence
 
 

@@ -33,6 +33,7 @@ class Landing:
 
     files: list[Landed]
     ignored: dict[str, str]  # path -> why
+    left: dict[str, str]  # path -> why it is out of reach now
 
 
 def look(places: Iterable[Path]) -> Landing:
@@ -42,32 +43,42 @@ def look(places: Iterable[Path]) -> Landing:
         SettingsRejected: a place does not exist.
     """
     files: dict[Path, Landed] = {}
-    ignored: dict[str, str] = {}
+    landing = Landing([], {}, {})
     for place in places:
-        root = place.absolute()
-        if root.is_file():
-            files.setdefault(root, _landed(root, root.parent))
-            continue
-        if not root.is_dir():
+        root = place.resolve()  # one folder is one source, however it is spelled
+        if not root.is_file() and not root.is_dir():
             raise SettingsRejected(
                 f"{place}: no such folder. Give the engine's export folder, e.g. Saved/Training/Exports"
             )
-        for path in _walk(root):
-            if _ROLLOUT.match(path.name):
-                files.setdefault(path, _landed(path, root))
-            elif path.name.lower().endswith(".tmp"):
-                ignored[str(path)] = "still being written"
+        for path in [root] if root.is_file() else _walk(root, landing.left):
+            if path.name.lower().endswith(".tmp"):
+                landing.ignored[_shown(path)] = "still being written"
+            elif not (path == root or _ROLLOUT.match(path.name)):
+                landing.ignored[_shown(path)] = "not a rollout (rollout_*.json, rollout_*.json.gz)"
+            elif _shown(path) != str(path):
+                landing.ignored[_shown(path)] = "its path is not Unicode text, which the catalog needs; rename it"
             else:
-                ignored[str(path)] = "not a rollout (rollout_*.json, rollout_*.json.gz)"
-    return Landing(sorted(files.values(), key=_engine_order), ignored)
+                files.setdefault(path, _landed(path, root if root.is_dir() else root.parent))
+    landing.files.extend(sorted(files.values(), key=_engine_order))
+    return landing
 
 
-def _walk(folder: Path) -> Iterator[Path]:
-    for entry in sorted(folder.iterdir()):
+def _walk(folder: Path, left: dict[str, str]) -> Iterator[Path]:
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        left[_shown(folder)] = f"cannot be read ({error.strerror or error})"
+        return
+    for entry in entries:
         if entry.is_dir() and not entry.is_symlink():
-            yield from _walk(entry)
+            yield from _walk(entry, left)
         elif entry.is_file():
             yield entry
+
+
+def _shown(path: Path) -> str:
+    """The path as text; bytes in it that are no Unicode (Linux allows any) are spelled out."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def _landed(path: Path, root: Path) -> Landed:

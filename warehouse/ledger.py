@@ -32,20 +32,33 @@ class Batch:
 
 
 def labels(catalog: Catalog, wanted: Mapping[str, str]) -> dict[str, str]:
-    """The label of each source folder, given once and for all; `wanted` is what each would like to be called."""
+    """The label of each source folder; `wanted` is what each would like to be called.
+
+    The labels depend on what was wanted at any time, not on who came first: a folder bears its shortest one, and of
+    folders that want the same the first by path has it bare. Runs of a folder whose label changes are named again.
+    """
     with catalog.begin() as connection:
-        catalog.lock(connection, "sources")
+        catalog.lock(connection, "ledger")
         known = dict(connection.execute(sa.select(t.sources.c.source, t.sources.c.label)).tuples().all())
-        taken = set(known.values())
-        for source, label in sorted(wanted.items()):
-            if source in known:
-                continue
-            if label in taken:
-                label = f"{label}~{hashlib.sha256(source.encode()).hexdigest()[:8]}"
-            taken.add(label)
-            known[source] = label
-            connection.execute(t.sources.insert(), {"source": source, "label": label})
-    return {source: known[source] for source in wanted}
+        bare = {source: label.removesuffix(_mark(source)) for source, label in known.items()}
+        for source, label in wanted.items():
+            bare[source] = min(label, bare.get(source, label), key=lambda text: (len(text), text))
+        given, taken = dict[str, str](), set[str]()
+        for source, label in sorted(bare.items()):
+            given[source] = label + _mark(source) if label in taken else label
+            taken.add(given[source])
+        changed = [{"source": source, "label": label} for source, label in given.items() if known.get(source) != label]
+        if changed:
+            old = [row["source"] for row in changed if row["source"] in known]
+            connection.execute(t.sources.delete().where(t.sources.c.source.in_(old)))
+            connection.execute(t.sources.insert(), changed)
+            for source in old:
+                _number(connection, _infer(catalog, connection, source))
+    return {source: given[source] for source in wanted}
+
+
+def _mark(source: str) -> str:
+    return f"~{hashlib.sha256(source.encode()).hexdigest()[:8]}"
 
 
 def known_rollouts(catalog: Catalog) -> dict[str, str]:
@@ -63,15 +76,15 @@ def known_rejects(catalog: Catalog) -> dict[str, str]:
         return dict(connection.execute(query).tuples().all())
 
 
-def sighted(catalog: Catalog, sources: Collection[str]) -> dict[str, tuple[int, int, str, str]]:
-    """What is known of files below the folders: path -> (bytes, mtime_ns, content id, verdict)."""
+def sighted(catalog: Catalog, paths: Sequence[str]) -> dict[str, tuple[int, int, str, str]]:
+    """What is known of these files: path -> (bytes, mtime_ns, content id, verdict)."""
     s = t.sightings.c
     found: dict[str, tuple[int, int, str, str]] = {}
     with catalog.read() as connection:
-        for source in sources:
-            below = sa.and_(s.path > source, s.path < source + "0")  # "0" follows "/": all paths source/...
+        for start in range(0, len(paths), _CHUNK):
+            some = s.path.in_(paths[start : start + _CHUNK])
             for path, size, mtime, content, verdict in connection.execute(
-                sa.select(s.path, s.bytes, s.mtime_ns, s.content_id, s.verdict).where(below)
+                sa.select(s.path, s.bytes, s.mtime_ns, s.content_id, s.verdict).where(some)
             ):
                 found[path] = (size, mtime, content, verdict)
     return found
@@ -151,7 +164,8 @@ def _insert_rollouts(catalog: Catalog, connection: Connection, batch: Batch) -> 
         )
     connection.execute(t.rollouts.insert(), rows)
     for old, new in batch.supersedes.items():
-        connection.execute(t.rollouts.update().where(t.rollouts.c.rollout_id == old).values(superseded_by=new))
+        replaced = sa.or_(t.rollouts.c.rollout_id == old, t.rollouts.c.superseded_by == old)
+        connection.execute(t.rollouts.update().where(replaced).values(superseded_by=new))
         _resolve(connection, t.rejects.c.content_id == old, new)
     for row in rows:
         same = sa.or_(t.rejects.c.file_path == row["file_path"], t.rejects.c.content_id == row["rollout_id"])
@@ -185,15 +199,13 @@ def _infer(catalog: Catalog, connection: Connection, source: str) -> set[str]:
     """Give every rollout of a folder its inferred run again; returns the runs that changed."""
     r = t.rollouts.c
     label = connection.scalars(sa.select(t.sources.c.label).where(t.sources.c.source == source)).one()
-    claimed = sa.exists().where(t.runs.c.run_id == label, t.runs.c.explicit.is_(True))
-    if connection.scalar(sa.select(claimed)):
-        label += "~folder"
+    claimed = set(connection.scalars(sa.select(t.runs.c.run_id).where(t.runs.c.explicit.is_(True))))
     rows = connection.execute(
         sa.select(r.rollout_id, r.run_id, r.rollout_index, r.written_at).where(
             r.source == source, r.explicit_run.is_(None), r.superseded_by.is_(None)
         )
     ).all()
-    runs = infer_runs(label, [Named(row.rollout_id, row.rollout_index, row.written_at) for row in rows])
+    runs = infer_runs(label, [Named(row.rollout_id, row.rollout_index, row.written_at) for row in rows], claimed)
     changed = [row for row in rows if runs[row.rollout_id] != row.run_id]
     for run_id in {runs[row.rollout_id] for row in changed}:
         _insert_run(catalog, connection, run_id, source, explicit=False)
@@ -206,7 +218,7 @@ def _infer(catalog: Catalog, connection: Connection, source: str) -> set[str]:
     return {row.run_id for row in changed} | {runs[row.rollout_id] for row in changed}
 
 
-def _number(connection: Connection, runs: Iterable[str]) -> None:
+def _number(connection: Connection, runs: Collection[str]) -> None:
     """Positions within each run: by index, then time, then content."""
     r = t.rollouts.c
     statement = t.rollouts.update().where(r.rollout_id == sa.bindparam("rollout"))
@@ -214,10 +226,21 @@ def _number(connection: Connection, runs: Iterable[str]) -> None:
         rows = connection.execute(
             sa.select(r.rollout_id, r.position)
             .where(r.run_id == run_id, r.superseded_by.is_(None))
-            .order_by(r.rollout_index.is_(None), r.rollout_index, r.written_at, r.rollout_id)
+            .order_by(r.rollout_index.is_(None), r.rollout_index, r.written_at.is_not(None), r.written_at, r.rollout_id)
         ).all()
         moved = [{"rollout": row.rollout_id, "at": at} for at, row in enumerate(rows) if row.position != at]
         if moved:
             connection.execute(statement.values(position=sa.bindparam("at")), moved)
-        if not rows and not connection.scalar(sa.select(sa.exists().where(r.run_id == run_id))):
+        _move_superseded(connection, run_id)
+    for run_id in runs:
+        if not connection.scalar(sa.select(sa.exists().where(r.run_id == run_id))):
             connection.execute(t.runs.delete().where(t.runs.c.run_id == run_id))
+
+
+def _move_superseded(connection: Connection, run_id: str) -> None:
+    """A mended file's predecessors stand where it stands, for the windows that still hold them."""
+    r, heir = t.rollouts.c, t.rollouts.alias("heir")
+    place = sa.select(heir.c.position).where(heir.c.rollout_id == r.superseded_by).scalar_subquery()
+    heirs = sa.select(heir.c.rollout_id).where(heir.c.run_id == run_id)
+    old = t.rollouts.update().where(r.superseded_by.in_(heirs))
+    connection.execute(old.values(run_id=run_id, position=place))

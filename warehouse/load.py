@@ -4,6 +4,7 @@ Arrives: files with their readings, files turned away. Leaves: partitions, and o
 """
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import polars as pl
@@ -66,11 +67,15 @@ class Load:
         for (run, _), members in places.items():
             verdict = judge([reading for _, reading in members])
             good = [(source, reading) for source, reading in members if source.content_id not in verdict.rejected]
-            for source, _reading in members:
-                if source.content_id in verdict.rejected:
-                    self.turned_away.append((source, verdict.rejected[source.content_id]))
+            self._turn_away(verdict.rejected)
             if good:
                 self.groups.append(Group(run, good, verdict.frame, verdict.terms))
+
+    def _turn_away(self, rejected: Mapping[str, str]) -> None:
+        """Files of this content, the ones that came twice among them."""
+        sources = [*(source for source, _ in self.files.values()), *self.seen_again]
+        self.turned_away += [(s, rejected[s.content_id]) for s in sources if s.content_id in rejected]
+        self.seen_again = [source for source in self.seen_again if source.content_id not in rejected]
 
     def _batch(self, lake: Lake, labels: dict[str, str]) -> ledger.Batch:
         moment = now()

@@ -5,6 +5,7 @@ a mended one only when it has the name, the folder and the length of the older o
 is there unchanged, bit for bit; the engine also reuses names in a new session, and those rows differ.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -27,17 +28,17 @@ def mended(lake: Lake, rollouts: Mapping[str, Mapping[str, Any]], frames: Sequen
         .join_from(t.rollouts, t.partitions)
         .where(r.rejected_rows > 0, r.superseded_by.is_(None), r.source.in_(sources))
     )
+    flawed = defaultdict(list)
     with lake.catalog.read() as connection:
-        flawed = {(row.file_name, row.source, row.rows_in_file): row for row in connection.execute(query)}
+        for row in connection.execute(query):
+            flawed[row.file_name, row.source, row.rows_in_file].append(row)
     found = {}
-    for rollout_id, row in rollouts.items():
-        old = flawed.get((row["file_name"], row["source"], row["rows_in_file"]))
-        if old is None or row["rejected_rows"] == old.rows_in_file - old.rows:
-            continue
-        before = read_ranges(lake.paths, old.path, old.partition_id, [(old.first_row, old.rows)])
-        now = next(part for frame in frames if len(part := frame.filter(pl.col("rollout_id") == rollout_id)))
-        if _contains(now, before):
-            found[old.rollout_id] = rollout_id
+    for rollout_id, new in rollouts.items():
+        for old in flawed[new["file_name"], new["source"], new["rows_in_file"]]:
+            before = read_ranges(lake.paths, old.path, old.partition_id, [(old.first_row, old.rows)])
+            now = next(part for frame in frames if len(part := frame.filter(pl.col("rollout_id") == rollout_id)))
+            if _contains(now, before):
+                found[old.rollout_id] = rollout_id
     return found
 
 

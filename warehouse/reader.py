@@ -10,7 +10,7 @@ import hashlib
 import io
 import re
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
@@ -19,7 +19,7 @@ import polars as pl
 from schemas.errors import RolloutRejected
 from schemas.rollout import Experience, RolloutFile, RolloutRows, decode_agent, decode_file, decode_row, decode_rows
 from schemas.space import Space
-from warehouse.columns import LostRow, Typed, columns
+from warehouse.columns import LostRow, Typed, columns, reject_if_mostly_lost
 
 MAX_BYTES = 256 * 2**20
 """A larger file, packed or not, is no rollout: the largest that the engine writes has 8 MB."""
@@ -80,18 +80,11 @@ def read(content: bytes, identity: str) -> Reading:
     reject_if_mostly_lost(typed.lost, total)
     shaped = columns(typed)
     lost = sorted([*typed.lost, *shaped.lost], key=lambda row: row.row_index)
-    reject_if_mostly_lost(lost, total)
     head = typed.head
     warnings = []
     if head.num_experiences is not None and head.num_experiences != total:
         warnings.append(f"num_experiences says {head.num_experiences}, the list has {total}")
     return Reading(identity, head, shaped.space, shaped.terms, shaped.frame, lost, total, warnings, typed.raw_row)
-
-
-def reject_if_mostly_lost(lost: Sequence[LostRow], total: int) -> None:
-    """Raise RolloutRejected when more than half of the rows are unusable."""
-    if 2 * len(lost) > total:
-        raise RolloutRejected(f"{len(lost)} of {total} rows are unusable, more than half; the first: {lost[0].reason}")
 
 
 def _utf8(content: bytes) -> bytes:
@@ -124,7 +117,7 @@ def _row_by_row(text: bytes) -> Typed:
         except msgspec.DecodeError:
             clean = _blank_not_finite(text)
             head = decode_rows(clean)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise RolloutRejected(f"it is no rollout: {error}") from error
     except RecursionError as error:
         raise RolloutRejected("it is nested too deep for a rollout") from error

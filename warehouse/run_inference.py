@@ -5,7 +5,7 @@ never on the order in which they came in.
 """
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 REORDERING = datetime.timedelta(seconds=2)
@@ -21,26 +21,28 @@ class Named:
     written_at: datetime.datetime | None  # the engine's local time
 
 
-def infer_runs(label: str, rollouts: Iterable[Named]) -> dict[str, str]:
+def infer_runs(label: str, rollouts: Iterable[Named], claimed: Collection[str] = ()) -> dict[str, str]:
     """The run of each rollout of one folder, by rollout_id.
 
     The engine counts rollouts from 0 in every session, so a session ends where, in order of time, an index comes again
     or falls back by more than the reordering of a bulk export. The first session bears the folder's label, later ones
-    `label@<time of their first file>`.
+    `label@<time of their first file>`. A name that files claim outright gets `~folder`.
     """
     sessions: list[list[Named]] = []
     seen: set[int] = set()
+    highest = 0
     newest = datetime.datetime.min
     for rollout in sorted(rollouts, key=_by_time):
         index, at = rollout.rollout_index, rollout.written_at or newest
         restarts = index is not None and (
-            index in seen or (bool(seen) and index < max(seen) and at > newest + REORDERING)
+            index in seen or (bool(seen) and index < highest and at - newest > REORDERING)
         )
         if not sessions or restarts:
             sessions.append([])
             seen = set()
         sessions[-1].append(rollout)
         if index is not None:
+            highest = max(highest, index) if seen else index
             seen.add(index)
         newest = max(newest, at)
     names: dict[str, str] = {}
@@ -48,7 +50,9 @@ def infer_runs(label: str, rollouts: Iterable[Named]) -> dict[str, str]:
     for number, session in enumerate(sessions):
         started = session[0].written_at
         name = label if number == 0 else f"{label}@{started:%Y%m%d_%H%M%S}" if started else f"{label}#{number + 1}"
-        while name in taken:  # two sessions stamped with the same second
+        if name in claimed:
+            name += "~folder"
+        while name in taken or name in claimed:  # two sessions stamped with the same second
             name += "+"
         taken.add(name)
         names.update((rollout.rollout_id, name) for rollout in session)

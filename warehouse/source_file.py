@@ -5,10 +5,12 @@ moved or deleted only when a setting says so, and only after its rows are commit
 """
 
 import datetime
+import errno
 import hashlib
-import os
+import shutil
 import time
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +64,12 @@ class SourceFile:
     @property
     def changed(self) -> bool:
         """Whether it is no longer what was read."""
-        return stat(self.landed.path) != (self.size, self.mtime_ns)
+        return stat(self.landed.path) != self.look
+
+    @property
+    def look(self) -> tuple[int, int]:
+        """Size (bytes) and time of last change (ns)."""
+        return self.size, self.mtime_ns
 
     def sighting(self, verdict: str) -> dict[str, Any]:
         """The row of `sightings` that lets the next ingest skip it unread."""
@@ -93,7 +100,7 @@ class SourceFile:
             "file_name": landed.path.name,
             "file_path": landed.path.as_posix(),
             "source": landed.source,
-            "explicit_run": head.run_id,
+            "explicit_run": head.run_id or None,
             "rollout_index": landed.rollout_index if head.rollout_index is None else head.rollout_index,
             "written_at": landed.written_at or _engine_time(head.timestamp),
             "environment": head.environment,
@@ -103,20 +110,19 @@ class SourceFile:
 
     def dispose(self, settings: Settings) -> str | None:
         """Do with the committed file what the settings say; returns what hindered it, if anything."""
+        archive = (settings.archive or settings.home / "archived").resolve()
+        if settings.source_files == "keep" or archive in self.landed.path.parents or self.changed:
+            return None
         try:
-            if settings.source_files == "delete" and not self.changed:
+            if settings.source_files == "delete":
                 self.landed.path.unlink()
-            elif settings.source_files == "archive" and not self.changed:
-                target = _free(self._archive(settings))
-                target.parent.mkdir(parents=True, exist_ok=True)
-                os.rename(self.landed.path, target)  # noqa: PTH104 - fails rather than overwrites on Windows
+            else:
+                _move(self.landed.path, archive / self.landed.label / self.landed.path.name)
+        except FileNotFoundError:
+            return None  # another process was quicker
         except OSError as error:
             return f"is in the lake, but could not be moved away ({error})"
         return None
-
-    def _archive(self, settings: Settings) -> Path:
-        archive = settings.archive or settings.home / "archived"
-        return archive / self.landed.label / self.landed.path.name
 
 
 def stat(path: Path) -> tuple[int, int] | None:
@@ -128,14 +134,35 @@ def stat(path: Path) -> tuple[int, int] | None:
     return found.st_size, found.st_mtime_ns
 
 
-def _free(target: Path) -> Path:
-    """`target`, or with a number where another file has that name already."""
-    number = 2
-    free = target
-    while free.exists():
-        free = target.with_name(f"{target.name}.{number}")
-        number += 1
-    return free
+def _move(path: Path, target: Path) -> None:
+    """To `target`, with a number where another file has that name already; also to another disk."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    free = _claimed(target)
+    try:
+        try:
+            path.replace(free)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            shutil.copy2(path, free)
+            path.unlink()
+    except OSError:
+        if path.exists() or not free.stat().st_size:
+            free.unlink()
+        raise
+
+
+def _claimed(target: Path) -> Path:
+    """A new empty file of this name, so that no other process takes it."""
+    stem, dot, suffix = target.name.partition(".")
+    for number in count(2):
+        try:
+            target.touch(exist_ok=False)
+        except FileExistsError:
+            target = target.with_name(f"{stem}~{number}{dot}{suffix}")
+        else:
+            break
+    return target
 
 
 def _engine_time(timestamp: str | None) -> datetime.datetime | None:

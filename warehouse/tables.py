@@ -112,7 +112,7 @@ rejects = Table(
     Column("raw", LargeBinary),  # a row's text; a file's bytes lie under rejects/ in the home
     Column("rejected_at", DateTime, nullable=False),
     Column("resolved_by", String(64)),  # the rollout that brought it in after all
-    UniqueConstraint("content_id", "row_index"),
+    UniqueConstraint("content_id", "row_index", "file_path"),  # one reject, however often it is looked at
 )
 
 attributions = Table(

@@ -21,6 +21,7 @@ from warehouse.lake import Lake
 from warehouse.sql_header import SqlFile
 
 _SELECT = SqlFile.read(Path(__file__).parent / "sql" / "internal" / "window.sql").statement
+_CHUNK = 500
 _SCORES = """
 select last_rollout_id as rollout_id, avg("return") as score
 from episodes
@@ -126,13 +127,13 @@ def _shown(parameters: dict[str, Any]) -> dict[str, Any]:
 
 def _members(lake: Lake, ids: list[str]) -> list[WindowRollout]:
     r, p = t.rollouts.c, t.partitions.c
+    query = sa.select(r.rollout_id, r.run_id, p.partition_id, p.path, r.first_row, r.rows, r.rows_sha256)
+    found = {}
     with lake.catalog.read() as connection:
-        rows = connection.execute(
-            sa.select(r.rollout_id, r.run_id, p.partition_id, p.path, r.first_row, r.rows, r.rows_sha256)
-            .join_from(t.rollouts, t.partitions)
-            .where(r.rollout_id.in_(ids))
-        ).all()
-    found = {row.rollout_id: _member(row) for row in rows}
+        for start in range(0, len(ids), _CHUNK):
+            some = r.rollout_id.in_(ids[start : start + _CHUNK])
+            for row in connection.execute(query.join_from(t.rollouts, t.partitions).where(some)):
+                found[row.rollout_id] = _member(row)
     return [found[rollout_id] for rollout_id in ids]
 
 

@@ -34,7 +34,7 @@ def upgrade() -> None:
         sa.Column("rejected_at", sa.DateTime(), nullable=False),
         sa.Column("resolved_by", sa.String(length=64), nullable=True),
         sa.PrimaryKeyConstraint("reject_id"),
-        sa.UniqueConstraint("content_id", "row_index"),
+        sa.UniqueConstraint("content_id", "row_index", "file_path"),
     )
     op.create_table(
         "runs",
