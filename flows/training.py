@@ -151,8 +151,8 @@ def _advice(config: TrainConfig, metrics: dict[str, Any]) -> tuple[str, ...]:
     poor = metrics["explained_variance"] < 0.1
     if poor and config.value_clip is not None and not config.scale_returns and abs(metrics["return_mean"]) > 2:
         return (
-            f"the critic explains little and value_clip {config.value_clip:g} holds it near its old values, while returns "
-            f"are around {metrics['return_mean']:.1f}; try: pitwall train --set scale_returns=true --set epochs=10",
+            f"the critic explains little: value_clip {config.value_clip:g} holds it near its old values, returns are "
+            f"around {metrics['return_mean']:.1f}; try: pitwall train --set scale_returns=true --set epochs=10",
         )
     return ()
 
