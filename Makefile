@@ -12,8 +12,8 @@ $(VENV)/.installed: pyproject.toml requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
 	@$(BIN)/python -c "import pathlib; pathlib.Path('$@').touch()"
 
-$(VENV)/.dev: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[dev,bench]'
+$(VENV)/.%: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable '.[$*]'
 	@$(BIN)/python -c "import pathlib; pathlib.Path('$@').touch()"
 
 install: $(VENV)/.installed  ## .venv from the lock file
@@ -28,13 +28,13 @@ test: $(VENV)/.dev           ## ruff, mypy strict, pytest
 	$(BIN)/mypy
 	$(BIN)/python -m pytest
 
-bench: $(VENV)/.dev          ## speed and memory, beside their peers
+bench: $(VENV)/.bench        ## speed and memory, beside their peers
 	$(BIN)/python -m benchmarks
 
 up: $(VENV)/.installed       ## server, worker and deployments, until Ctrl-C
 	$(BIN)/pitwall up
 
-lock: $(VENV)/.dev           ## renew requirements.lock (the local part of a version, +cpu, is left out)
+lock: $(VENV)/.dev $(VENV)/.bench           ## renew requirements.lock (the local part of a version, +cpu, is left out)
 	$(BIN)/pip-compile --quiet --all-extras --strip-extras --no-annotate --no-header \
 	  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host -o requirements.lock pyproject.toml requirements.in
 	$(BIN)/python -c "import pathlib, re; p = pathlib.Path('requirements.lock'); p.write_text(re.sub(r'\+\w+$$', '', p.read_text(), flags=re.M))"
