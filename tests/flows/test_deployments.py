@@ -1,0 +1,267 @@
+"""The deployments against a real server: what `pitwall up` starts, a second terminal uses, and Ctrl-C ends."""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from flows.importing import import_policy
+from schemas.settings import Settings
+from warehouse import registry
+from warehouse.lake import Lake
+
+CHECKOUT = Path(__file__).parents[2]
+PREFECT = [sys.executable, "-m", "prefect"]
+PITWALL = [sys.executable, "-c", "from pitwall.cli import main; main()"]
+pytestmark = [pytest.mark.slow, pytest.mark.server]
+
+
+@dataclass
+class Running:
+    """A `pitwall up` in a folder of its own."""
+
+    root: Path
+    env: dict[str, str]
+    port: int
+    process: subprocess.Popen[bytes]
+
+    @property
+    def said(self) -> str:
+        return (self.root / "up.log").read_text(encoding="utf-8")
+
+    def command(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
+        """A second terminal in the same folder: no variable of Prefect or Pitwall is set."""
+        return subprocess.run(
+            words, cwd=self.root, env=self.env, capture_output=True, encoding="utf-8", errors="replace", timeout=timeout
+        )
+
+    def ask(self, path: str, body: object) -> Any:
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/api/{path}",
+            json.dumps(body).encode(),
+            {"Content-Type": "application/json"},
+        )
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    def runs(self, flow: str, **conditions: Any) -> list[dict[str, Any]]:
+        wanted = {"flows": {"name": {"any_": [flow]}}, "flow_runs": conditions, "limit": 200}
+        return list(self.ask("flow_runs/filter", wanted))
+
+    def run(self, deployment: str, *options: str) -> dict[str, Any]:
+        """Run it by the documented command, wait for its end, return the run as the server has it."""
+        before = {run["id"] for run in self.runs(deployment.partition("/")[0])}
+        done = self.command(*PREFECT, "deployment", "run", deployment, "--watch", *options)
+        assert done.returncode == 0, done.stdout + done.stderr + self.said
+        made = [run for run in self.runs(deployment.partition("/")[0]) if run["id"] not in before]
+        return next(run for run in made if not run["auto_scheduled"])
+
+    def logs(self, run: dict[str, Any]) -> list[str]:
+        wanted = {"logs": {"flow_run_id": {"any_": [run["id"]]}}}
+        return [line["message"] for line in self.ask("logs/filter", wanted) if line["name"] == "pitwall"]
+
+
+@pytest.fixture(scope="module")
+def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    root = tmp_path_factory.mktemp("deployments") / "pit wall"  # with a space, as on many a Windows
+    root.mkdir()
+    for name in ("flows", "samples"):
+        shutil.copytree(CHECKOUT / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(CHECKOUT / "prefect.yaml", root)
+    port = _free_port()
+    toml = (CHECKOUT / "prefect.toml").read_text(encoding="utf-8")
+    (root / "prefect.toml").write_text(toml.replace(":4200/", f":{port}/"), encoding="utf-8")
+    (root / "pitwall.toml").write_text('landing = "samples/session_a"\n', encoding="utf-8")
+    lake = Lake.open(Settings(home=root / "pitwall-data", catalog=""))
+    import_policy(lake, gzip.decompress((root / "samples" / "policy.json.gz").read_bytes()), "policy.json")
+    lake.catalog.engine.dispose()
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "PITWALL_"))}
+    with (root / "up.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*PITWALL, "up"],
+            cwd=root,
+            env=env | {"PYTHONUNBUFFERED": "1"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+    running = Running(root, env, port, process)
+    try:
+        _until(lambda: "\nready: " in running.said or process.poll() is not None, 150)
+        assert process.poll() is None, running.said
+        yield running
+    finally:
+        if process.poll() is None:
+            _interrupt(process)
+            process.wait(90)
+
+
+@pytest.fixture(scope="module")
+def came(up: Running) -> dict[str, Any]:
+    """An ingest of the sample session by hand."""
+    return up.run("ingest/landing")
+
+
+@pytest.fixture(scope="module")
+def trained(up: Running, came: dict[str, Any]) -> list[dict[str, Any]]:
+    """Two trainings, one after the other."""
+    return [up.run("train/ppo") for _ in range(2)]
+
+
+def test_an_ingest_says_in_its_name_and_state_what_it_did(up: Running, came: dict[str, Any]) -> None:
+    assert came["name"] == "ingest session_a"
+    assert came["state"]["type"] == "COMPLETED"
+    first = [run for run in up.runs("ingest") if "10,240 experiences in" in ((run["state"] or {}).get("message") or "")]
+    assert len(first) == 1  # this one, or the scheduled one that was faster
+
+
+def test_training_by_the_documented_command_ends_completed_twice(up: Running, trained: list[dict[str, Any]]) -> None:
+    assert [run["state"]["type"] for run in trained] == ["COMPLETED", "COMPLETED"]
+    assert [run["name"] for run in trained] == ["train newest-20", "train newest-20"]
+    lake = Lake.open(Settings(home=up.root / "pitwall-data", catalog=""))
+    models = registry.versions(lake)
+    lake.catalog.engine.dispose()
+    assert [(model.version, model.parent) for model in models[:3]] == [(1, None), (2, 1), (3, 1)]
+
+
+def test_our_lines_are_in_the_log_of_the_run(up: Running, trained: list[dict[str, Any]]) -> None:
+    _until(lambda: len(up.logs(trained[0])) >= 2, 20)
+    lines = up.logs(trained[0])
+    assert any(line.startswith("training on 5 rollouts with 10,240 experiences from version 1") for line in lines)
+
+
+def test_pages_show_the_figures_and_link_to_the_model(up: Running, trained: list[dict[str, Any]]) -> None:
+    artifacts = up.ask("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [trained[0]["id"]]}}})
+    by_key = {artifact["key"]: artifact for artifact in artifacts}
+    table = {row["what"]: row["value"] for row in json.loads(by_key["train-summary"]["data"])}
+    assert {"version", "window", "first ratio", "KL", "clip fraction", "explained variance", "seconds"} <= set(table)
+    assert table["rollouts"] == "5, 5 new to training"
+    assert "v00002/policy.engine.json" in by_key["model"]["data"] and "(file://" in by_key["model"]["data"]
+    assert any(artifact["type"] == "progress" for artifact in artifacts)
+
+
+def test_schedules_make_runs_and_those_end_completed(up: Running, came: dict[str, Any]) -> None:
+    def scheduled() -> list[dict[str, Any]]:
+        return [run for run in up.runs("ingest", state={"type": {"any_": ["COMPLETED"]}}) if run["auto_scheduled"]]
+
+    _until(lambda: bool(scheduled()), 90)
+    trainings = [run for run in up.runs("train", state={"type": {"any_": ["SCHEDULED"]}}) if run["auto_scheduled"]]
+    assert trainings and all(run["parameters"]["at_least_new"] is None for run in trainings)
+
+
+def test_a_training_without_new_rollouts_has_nothing_to_do(up: Running, trained: list[dict[str, Any]]) -> None:
+    run = up.run("train/ppo", "-p", "at_least_new=null")
+    assert (run["state"]["type"], run["state"]["name"]) == ("COMPLETED", "NothingToDo")
+    assert "0 rollouts of the window are new to training, wanted 1" in run["state"]["message"]
+    assert run["name"] == "train newest-20 if enough is new"
+
+
+def test_enough_new_rollouts_are_one_event(up: Running, came: dict[str, Any]) -> None:
+    found = up.ask("events/filter", {"filter": {"event": {"name": ["pitwall.dataset.ready"]}}})
+    assert [event["payload"] for event in found["events"]] == [{"new_rollouts": 5}]
+
+
+def test_a_bad_parameter_is_refused_before_anything_runs(up: Running) -> None:
+    before = len(up.runs("train"))
+    refused = up.command(*PREFECT, "deployment", "run", "train/ppo", "-p", 'config={"epochs": 0}')
+    assert refused.returncode == 1
+    assert "config.epochs" in refused.stdout + refused.stderr
+    assert len([run for run in up.runs("train") if not run["auto_scheduled"]]) <= before
+
+
+def test_only_transient_errors_are_tried_again(up: Running) -> None:
+    program = """
+from prefect import flow
+from flows.prefect_reporter import PrefectReporter
+from schemas.errors import CatalogBusy, WindowEmpty
+
+tries = []
+
+def stage(error, until):
+    tries.append(error)
+    if tries.count(error) < until:
+        raise error("try")
+    return tries.count(error)
+
+@flow
+def both():
+    report = PrefectReporter()
+    assert report.stage("busy", stage, CatalogBusy, 2) == 2
+    try:
+        report.stage("empty", stage, WindowEmpty, 2)
+    except WindowEmpty:
+        print("tries:", tries.count(CatalogBusy), tries.count(WindowEmpty))
+
+both()
+"""
+    done = up.command(sys.executable, "-c", program)
+    assert "tries: 2 1" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_second_up_says_that_the_port_is_taken(up: Running) -> None:
+    done = up.command(*PITWALL, "up")
+    assert done.returncode == 2
+    assert f"port {up.port} of 127.0.0.1 is taken" in done.stderr
+
+
+@pytest.mark.skipif(os.name == "nt", reason="ps lists the children")
+def test_an_interrupt_ends_everything_even_a_training(up: Running, came: dict[str, Any]) -> None:
+    asked = up.command(*PREFECT, "deployment", "run", "train/ppo", "-p", 'config={"epochs": 2000}')
+    assert asked.returncode == 0, asked.stderr
+    long = next(run for run in up.runs("train") if (run["parameters"].get("config") or {}).get("epochs") == 2000)
+    _until(lambda: bool(up.runs("train", id={"any_": [long["id"]]}, state={"type": {"any_": ["RUNNING"]}})), 60)
+    children = _descendants(up.process.pid)
+    assert len(children) >= 3  # server, worker, run
+    _interrupt(up.process)
+    assert up.process.wait(60) == 0, up.said
+    assert up.said.rstrip().endswith("stopped")
+    assert not [pid for pid in children if _alive(pid)]
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", up.port)) != 0
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _interrupt(process: subprocess.Popen[bytes]) -> None:
+    process.send_signal(getattr(signal, "CTRL_BREAK_EVENT", signal.SIGINT))
+
+
+def _until(condition: Any, seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not within {seconds} s"
+        time.sleep(0.5)
+
+
+def _descendants(pid: int) -> list[int]:
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    parents = dict(map(int, line.split()) for line in listing.splitlines())
+    found, size = {pid}, 0
+    while len(found) > size:
+        size = len(found)
+        found |= {child for child, parent in parents.items() if parent in found}
+    return sorted(found - {pid})
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
