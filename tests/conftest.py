@@ -39,6 +39,6 @@ def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]
 @pytest.fixture
 def lake(catalog_url: str, tmp_path: Path) -> Iterator[Lake]:
     """An empty lake, once on each database."""
-    opened = Lake.open(Settings.load(home=tmp_path / "home", catalog=catalog_url))
+    opened = Lake.open(Settings.load(home=tmp_path / "home", catalog=catalog_url, settle_seconds=0.05))
     yield opened
     opened.catalog.engine.dispose()

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgspec
+import numpy as np
 import polars as pl
 
 from schemas.errors import RolloutRejected
@@ -121,8 +122,8 @@ def _row_by_row(text: bytes) -> Typed:
         raise RolloutRejected(f"it is no rollout: {error}") from error
     except RecursionError as error:
         raise RolloutRejected("it is nested too deep for a rollout") from error
-    spans = _spans(clean, head.experiences)
     rows, indices, lost = list[Experience](), list[int](), list[LostRow]()
+    spans = [_span(text, clean, raw) for raw in head.experiences]
     for index, raw in enumerate(head.experiences):
         try:
             rows.append(decode_row(raw))
@@ -145,14 +146,17 @@ def _blank_not_finite(text: bytes) -> bytes:
     return _STRING_OR_NOT_FINITE.sub(blank, text)
 
 
-def _spans(text: bytes, rows: list[msgspec.Raw]) -> list[slice]:
-    spans, end = [], 0
-    for raw in rows:
-        row = bytes(raw)
-        start = text.index(row, end)
-        end = start + len(row)
-        spans.append(slice(start, end))
-    return spans
+def _span(text: bytes, clean: bytes, raw: msgspec.Raw) -> slice:
+    """Where a row lies in the text: `raw` is a view into `clean`, which has the text's offsets."""
+    start = _address(raw) - _address(clean)
+    stop = start + memoryview(raw).nbytes
+    if (word := _STRING_OR_NOT_FINITE.match(text, start)) and word["word"]:  # a row that is such a word itself
+        stop = word.end()
+    return slice(start, stop)
+
+
+def _address(buffer: bytes | msgspec.Raw) -> int:
+    return int(np.frombuffer(buffer, np.uint8).ctypes.data)
 
 
 def _agent(raw: msgspec.Raw) -> int:
@@ -164,19 +168,30 @@ def _agent(raw: msgspec.Raw) -> int:
 
 def _reason(index: int, row: bytes, error: Exception) -> str:
     message, _, path = str(error).partition(" - at `$")
-    path = path.rstrip("`")
-    if "got `str`" in message and _value_at(row, path) == "":
+    path, value = _followed(row, path.rstrip("`"))
+    if "got `str`" in message and value == "":
         message = "not finite (a bare nan or inf word)"
     if isinstance(error, RecursionError):
         message = "nested too deep"
     return f"experiences[{index}]{path}: {message.replace('`', '')}"
 
 
-def _value_at(row: bytes, path: str) -> object:
+def _followed(row: bytes, path: str) -> tuple[str, object]:
+    """The path, with the key in place of msgspec's `[...]`, and the value there."""
     try:
         value = msgspec.json.decode(row)
-        for name, position in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path):
-            value = value[name] if name else value[int(position)]
-    except (msgspec.MsgspecError, RecursionError, LookupError, TypeError):
-        return None
-    return value
+        for name, position in re.findall(r"\.([^.\[\]]+)|\[(\d+|\.{3})\]", path):
+            key: str | int = name or int(position) if position != "..." else _not_a_number(value)
+            path = (
+                path
+                if position != "..."
+                else path.replace("[...]", f".{key}" if str(key).isprintable() else f"[{key!a}]")
+            )
+            value = value[key]
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, LookupError, TypeError):
+        return path, None
+    return path, value
+
+
+def _not_a_number(values: dict[str, object]) -> str:
+    return next((key for key, value in values.items() if type(value) not in (int, float)), "...")

@@ -22,6 +22,8 @@ from warehouse.reader import content_id, unpack
 
 FRESH_SECONDS = 10.0
 """A file written to within this time may still be growing."""
+_REASON_LENGTH = 1000
+"""Characters; a reason may quote names from the file."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +90,7 @@ class SourceFile:
             "file_name": self.landed.path.name,
             "file_path": self.landed.path.as_posix(),
             "row_index": row_index,
-            "reason": reason,
+            "reason": reason[:_REASON_LENGTH],
             "raw": raw,
             "rejected_at": at,
         }
