@@ -37,25 +37,31 @@ def reject_lines(came: "IngestReport", most: int = 100) -> Lines:
 
 
 def train_lines(report: "TrainReport") -> Lines:
-    """What was trained on, how it went and where it lies; only for a report with `published`."""
+    """What was trained on, how it went and where it lies; or why there was nothing to do."""
     metrics, window, published = report.metrics, report.window, report.published
-    assert published is not None
-    left = "".join(f", {rows:,} {name.replace('_', ' ')}" for name, rows in metrics["counts"].items() if rows)
-    lines = [
-        ("version", str(published.version)),
-        ("lies in", str(published.folder)),
-        ("started from", "a clone of recorded behaviour" if report.parent is None else f"version {report.parent}"),
-        ("window", f"{window_words(window.request)} ({window.window_id[:12]})"),
-        ("rollouts", f"{len(window.rollouts):,}, {report.new_rollouts:,} new to training"),
-        ("experiences", f"{window.rows:,}{left}"),
-        ("first ratio", f"mean {metrics['first_ratio_mean']:.7f}, {metrics['first_ratio_deviation']:.1e} from 1"),
+    size = f"{len(window.rollouts):,} rollouts ({report.new_rollouts:,} new to training), {window.rows:,} experiences"
+    lines = [("window", f"{window_words(window.request)}: {size}, id {window.window_id[:12]}")]
+    if published is None:
+        return [*lines, ("result", report.reason)]
+    first, off = metrics["first_ratio_mean"], metrics["first_ratio_deviation"]
+    left = [f"{rows:,} {name.replace('_', ' ')}" for name, rows in metrics["counts"].items() if name != "trained"]
+    lines += [
+        ("trained on", f"{metrics['rows_trained']:,} experiences" + (f" ({', '.join(left)})" if left else "")),
+        ("start", "a clone of the recorded behaviour" if report.parent is None else f"version {report.parent}"),
+        (
+            "ratio at start",
+            f"mean {metrics['first_ratio_mean']:.7f}, within {metrics['first_ratio_deviation']:.1e} of 1",
+        ),
         ("KL", f"{metrics['kl']:.5f} nats"),
         ("clip fraction", f"{metrics['clip_fraction']:.3f}"),
         (
             "explained variance",
             f"{metrics['explained_variance_before']:.3f} before, {metrics['explained_variance']:.3f} after",
         ),
+        ("parity", f"exports agree within {max(published.parity.values()):.1e}"),
         ("seconds", _seconds(report.seconds)),
+        ("version", str(published.version)),
+        ("lies in", str(published.folder)),
     ]
     if published.engine_file is not None:
         lines.append(("engine loads", str(published.engine_file)))
@@ -70,4 +76,4 @@ def window_words(window: "Window") -> str:
 
 
 def _seconds(seconds: "Mapping[str, float]") -> str:
-    return ", ".join(f"{name} {value:.1f}" for name, value in seconds.items())
+    return ", ".join(f"{name} {value:.2f}" for name, value in seconds.items())

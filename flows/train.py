@@ -22,6 +22,7 @@ from schemas.settings import Settings
 from schemas.training import NAMED, TrainConfig
 from schemas.window import RECENT, Window
 from warehouse.lake import Lake
+from warehouse.lineage import is_empty
 
 _ENGINE = TrainConfig()
 
@@ -70,7 +71,7 @@ def train(
             at_least_new=wanted,
         )
     except WindowEmpty as error:
-        if not wanted:
+        if not (wanted or is_empty(lake)):
             raise
         return _nothing(f"nothing to do: {error}")
     finally:

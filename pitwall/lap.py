@@ -20,6 +20,7 @@ def lap(
     """Import a policy, ingest its rollouts, train, check, publish: once around, with a table at the end."""
     from flows.importing import import_policy
     from flows.landing import bring_in
+    from flows.summary import train_lines
     from flows.training import train
     from pitwall import train_table
     from pitwall.terminal import Terminal
@@ -56,7 +57,7 @@ def lap(
             ),
             ("the lake", ", ".join(f"{count:,} {name}" for name, count in lake_now.items() if name != "rejects")),
             ("rejected", f"{lake_now['rejects']} files and rows"),
-            *train_table.as_lines(report),
+            *train_lines(report),
         ],
     )
     us = session.spelling(context)

@@ -66,6 +66,7 @@ def train(
 
     pitwall train --newest 10 --set epochs=8 --set learning_rate=1e-4
     """
+    from flows.summary import train_lines
     from flows.training import train as train_now
     from pitwall import train_table
     from pitwall.terminal import Terminal
@@ -77,7 +78,7 @@ def train(
     if as_json:
         typer.echo(json.dumps(train_table.as_json(report), indent=1))
     else:
-        train_table.show("Training", train_table.as_lines(report))
+        train_table.show("Training", train_lines(report))
 
 
 def window(

@@ -36,3 +36,9 @@ def twin(lake: Lake, parent: int | None, window_id: str, config: dict[str, Any])
     with lake.catalog.read() as connection:
         same = [row.version for row in connection.execute(query) if row.config == config]
     return min(same, default=None)
+
+
+def is_empty(lake: Lake) -> bool:
+    """Whether no rollout has ever come in."""
+    with lake.catalog.read() as connection:
+        return not connection.scalar(sa.select(sa.exists(sa.select(t.rollouts.c.rollout_id))))

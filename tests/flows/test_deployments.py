@@ -146,7 +146,7 @@ def test_pages_show_the_figures_and_link_to_the_model(up: Running, trained: list
     artifacts = up.ask("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [trained[0]["id"]]}}})
     by_key = {artifact["key"]: artifact for artifact in artifacts}
     table = {row["what"]: row["value"] for row in json.loads(by_key["train-summary"]["data"])}
-    assert {"version", "window", "first ratio", "KL", "clip fraction", "explained variance", "seconds"} <= set(table)
+    assert {"version", "window", "ratio at start", "KL", "clip fraction", "explained variance", "seconds"} <= set(table)
     assert table["rollouts"] == "5, 5 new to training"
     assert "v00002/policy.engine.json" in by_key["model"]["data"] and "(file://" in by_key["model"]["data"]
     assert any(artifact["type"] == "progress" for artifact in artifacts)
