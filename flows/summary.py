@@ -43,7 +43,6 @@ def train_lines(report: "TrainReport") -> Lines:
     lines = [("window", f"{window_words(window.request)}: {size}, id {window.window_id[:12]}")]
     if published is None:
         return [*lines, ("result", report.reason)]
-    first, off = metrics["first_ratio_mean"], metrics["first_ratio_deviation"]
     left = [f"{rows:,} {name.replace('_', ' ')}" for name, rows in metrics["counts"].items() if name != "trained"]
     lines += [
         ("trained on", f"{metrics['rows_trained']:,} experiences" + (f" ({', '.join(left)})" if left else "")),

@@ -147,7 +147,7 @@ def test_pages_show_the_figures_and_link_to_the_model(up: Running, trained: list
     by_key = {artifact["key"]: artifact for artifact in artifacts}
     table = {row["what"]: row["value"] for row in json.loads(by_key["train-summary"]["data"])}
     assert {"version", "window", "ratio at start", "KL", "clip fraction", "explained variance", "seconds"} <= set(table)
-    assert table["rollouts"] == "5, 5 new to training"
+    assert "5 rollouts (5 new to training), 10,240 experiences" in table["window"]
     assert "v00002/policy.engine.json" in by_key["model"]["data"] and "(file://" in by_key["model"]["data"]
     assert any(artifact["type"] == "progress" for artifact in artifacts)
 
