@@ -40,7 +40,7 @@ _LEDGER = (
     .join(t.attributions, _r.rollout_id == _a.rollout_id, isouter=True)
 )
 _MEMBER, _AFTER = t.rollouts.alias("member"), t.rollouts.alias("after")
-_FOLLOWERS = sa.select(_AFTER.c.rollout_id).join_from(
+_FOLLOWERS = sa.select(_MEMBER.c.run_id, _MEMBER.c.position, _AFTER.c.rollout_id).join_from(
     _MEMBER,
     _AFTER,
     sa.and_(
@@ -49,6 +49,7 @@ _FOLLOWERS = sa.select(_AFTER.c.rollout_id).join_from(
         _AFTER.c.space_id == _MEMBER.c.space_id,
         _AFTER.c.superseded_by.is_(None),
     ),
+    isouter=True,
 )
 _CHUNK = 500
 
@@ -101,12 +102,16 @@ def _parts(lake: Lake, ids: Sequence[str], places: dict[str, tuple[str, str, int
 
 
 def _followers(lake: Lake, ids: Sequence[str]) -> list[str]:
-    """The rollouts right after members, of the same space, that are not members themselves."""
-    found: set[str] = set()
+    """The rollouts right after members, of the same space, where no member stands itself.
+
+    A mended file stands where the member stands whose place it took after the window was selected.
+    """
+    after: dict[tuple[str, int], str | None] = {}
     with lake.catalog.read() as connection:
         for start in range(0, len(ids), _CHUNK):
-            found.update(connection.scalars(_FOLLOWERS.where(_MEMBER.c.rollout_id.in_(ids[start : start + _CHUNK]))))
-    return sorted(found - set(ids))
+            some = _MEMBER.c.rollout_id.in_(ids[start : start + _CHUNK])
+            after |= {(row[0], row[1]): row[2] for row in connection.execute(_FOLLOWERS.where(some))}
+    return sorted(name for (run, place), name in after.items() if name is not None and (run, place + 1) not in after)
 
 
 def _table(lake: Lake, parts: list[_Part]) -> pa.Table:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from schemas.settings import Settings
 from tests.ppo.contract import engine
 from warehouse.lake import Lake
 from warehouse.query import run
@@ -100,6 +99,6 @@ def snapshot(lake: Lake) -> dict[str, Any]:
     }
 
 
-def reopened(lake: Lake, **changes: Any) -> Lake:
+def under(lake: Lake, **changes: Any) -> Lake:
     """The same lake under other settings."""
-    return Lake.open(Settings.load(home=lake.settings.home, catalog=lake.settings.catalog, **changes))
+    return Lake(lake.settings.model_copy(update=changes), lake.paths, lake.catalog)
