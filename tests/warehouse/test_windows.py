@@ -1,0 +1,159 @@
+import datetime
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from schemas.errors import LakeDamaged, QueryRejected, WindowEmpty
+from schemas.settings import Settings
+from schemas.window import Window
+from tests.warehouse.rollouts import experience, rows, sql, write
+from warehouse.ingest import ingest
+from warehouse.lake import Lake
+from warehouse.window_rows import window_rows
+from warehouse.windows import select, stored
+
+BASE = datetime.datetime(2024, 12, 25, 14)
+SIZES = [3, 5, 2, 7, 4, 6]
+SCORES = [None, 4.0, 1.0, None, 3.0, 2.0]
+RUNS = ["a", "a", "a", "b", "b", "b"]
+
+
+def fill(lake, root):
+    """Six rollouts of one car in two runs; where an episode ends, it ends with the file and has the score as return."""
+    for number, (size, score, run) in enumerate(zip(SIZES, SCORES, RUNS, strict=True)):
+        experiences = [experience(number, reward=0.0) for _ in range(size)]
+        if score is not None:
+            experiences[-1] |= {"done": True, "reward": score}
+        ingest(lake, [write(root / run, number, experiences, second=100 * number)])
+    ids = [row[0] for row in sql(lake, "select rollout_id from rollouts order by written_at")]
+    return ids
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    root = tmp_path_factory.mktemp("windows")
+    lake = Lake.open(Settings.load(home=root / "home"))
+    yield lake, fill(lake, root / "in")
+    lake.catalog.engine.dispose()
+
+
+def naive(window):
+    """The request, word for word."""
+    moment = [BASE + datetime.timedelta(seconds=100 * number) for number in range(6)]
+    chosen = [
+        number
+        for number in range(6)
+        if (window.run is None or RUNS[number] == window.run)
+        and (window.since is None or moment[number] >= window.since)
+        and (window.until is None or moment[number] < window.until)
+        and (window.sql is None or SIZES[number] > 3)
+    ]
+    if window.newest:
+        chosen = chosen[-window.newest :]
+    if window.best:
+        scored = [number for number in chosen if SCORES[number] is not None]
+        chosen = sorted(sorted(scored, key=lambda number: -SCORES[number])[: window.best])
+    if window.max_rows:
+        total, kept = 0, []
+        for number in reversed(chosen):
+            total += SIZES[number]
+            if total > window.max_rows:
+                break
+            kept.append(number)
+        chosen = kept[::-1]
+    return chosen if sum(SIZES[number] for number in chosen) >= window.min_rows else []
+
+
+MOMENT = st.none() | st.integers(-50, 650).map(lambda second: BASE + datetime.timedelta(seconds=second))
+WINDOWS = st.builds(
+    Window,
+    newest=st.none() | st.integers(1, 7),
+    best=st.none() | st.integers(1, 5),
+    since=MOMENT,
+    until=MOMENT,
+    run=st.sampled_from([None, None, "a", "b", "c"]),
+    sql=st.sampled_from([None, None, "select rollout_id from rollouts where rows > 3"]),
+    max_rows=st.none() | st.integers(1, 30),
+    min_rows=st.integers(1, 12),
+)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(WINDOWS)
+def test_a_window_is_what_a_reader_of_the_request_would_choose(filled, window):
+    lake, ids = filled
+    wanted = [ids[number] for number in naive(window)]
+    if not wanted:
+        with pytest.raises(WindowEmpty):
+            select(lake, window)
+        return
+    manifest = select(lake, window)
+    assert [member.rollout_id for member in manifest.rollouts] == wanted
+    assert manifest.rows == sum(member.rows for member in manifest.rollouts)
+    assert stored(lake, manifest.window_id).rollouts == manifest.rollouts
+
+
+def test_a_moment_with_a_time_zone_can_be_asked_for(filled):
+    lake, _ = filled
+    window = Window(since=BASE.replace(tzinfo=datetime.UTC))
+    assert len(select(lake, window).rollouts) in (5, 6)
+
+
+def test_a_window_s_own_sql_must_answer_rollouts(filled):
+    with pytest.raises(QueryRejected, match="rollout_id"):
+        select(filled[0], Window(sql="select 1 as one"))
+    with pytest.raises(QueryRejected):
+        select(filled[0], Window(sql="delete from rollouts"))
+
+
+def test_a_stored_window_selects_the_same_rows_after_more_came(lake, tmp_path):
+    ids = fill(lake, tmp_path / "in")
+    manifest = select(lake, Window(newest=2))
+    before = window_rows(lake, manifest)
+    for number in range(7, 9):
+        ingest(lake, [write(tmp_path / "in" / "c", number, second=700 + number)])
+    ingest(lake, [write(tmp_path / "in" / "b", 2, second=1)])
+    again = stored(lake, manifest.window_id)
+    assert again == manifest and [member.rollout_id for member in again.rollouts] == ids[-2:]
+    assert window_rows(lake, again).drop_columns("rollout_position") == before.drop_columns("rollout_position")
+    assert select(lake, Window(newest=2)).window_id != manifest.window_id
+
+
+@pytest.mark.parametrize("what", ["bit", "cut", "gone"])
+def test_damage_is_named_and_never_read(lake, tmp_path, what):
+    ingest(lake, [write(tmp_path / "in", 0)])
+    manifest = select(lake, Window())
+    [path] = lake.paths.experiences.rglob("*.parquet")
+    raw = bytearray(path.read_bytes())
+    raw[len(raw) // 2] ^= 1
+    if what == "gone":
+        path.unlink()
+    else:
+        path.write_bytes(raw if what == "bit" else raw[:-1])
+    with pytest.raises(LakeDamaged, match=path.name):
+        window_rows(lake, manifest)
+
+
+def test_rows_are_sorted_and_followed_by_the_first_row_of_each_car(lake, tmp_path):
+    for index in range(3):
+        write(tmp_path / "r", index, rows(9, agents=3, start=100 * index))
+    ids = ingest(lake, [tmp_path / "r"]).rollouts
+    chosen = f"select rollout_id from rollouts where rollout_id in ('{ids[0]}', '{ids[1]}')"
+    table = window_rows(lake, select(lake, Window(sql=chosen))).to_pylist()
+    order = [(row["run_id"], row["agent_index"], row["rollout_position"], row["step"]) for row in table]
+    assert order == sorted(order)
+    assert [row["value"] for row in table if row["agent_index"] == 1] == [1, 4, 7, 101, 104, 107, 201]
+    outside = [(row["agent_index"], row["rollout_position"], row["step"]) for row in table if not row["in_window"]]
+    assert outside == [(0, 2, 0), (1, 2, 0), (2, 2, 0)]
+    last = window_rows(lake, select(lake, Window(newest=1)))
+    assert last["in_window"].to_pylist() == [True] * 9
+
+
+def test_of_two_spaces_the_newest_is_taken_and_the_other_told(lake, tmp_path):
+    write(tmp_path / "s", 0)
+    write(tmp_path / "s", 1, rows(width=31))
+    ingest(lake, [tmp_path / "s"])
+    manifest = select(lake, Window())
+    assert len(manifest.space.observations) == 31 and len(manifest.rollouts) == 1 and manifest.narrowed
+    assert not window_rows(lake, manifest).filter([False] * 8).num_rows
