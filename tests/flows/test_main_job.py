@@ -74,6 +74,8 @@ def test_the_main_job_from_an_engine_s_rollouts_to_a_policy_that_it_loads(home):
     assert came.experiences == 5 * 2048 and not came.rejected
     trained = train(home, Window(newest=5), TrainConfig(**QUICK), report)
     assert (trained.start, trained.parent, trained.published.version) == ("warm", 1, 2)
+    assert trained.metrics["first_ratio_mean"] == pytest.approx(1, abs=1e-5)
+    assert trained.metrics["first_ratio_deviation"] < 1e-3
     assert sql(home, "select distinct policy_version from rollouts") == [(1,)]
     noise = [x for x in window_rows(home, trained.window)["noise_scale"].to_pylist() if x is not None]
     assert max(noise) == pytest.approx(0.2, abs=1e-4) and min(noise) >= 0.19
