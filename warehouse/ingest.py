@@ -130,6 +130,8 @@ class _Ingest:
         return False
 
     def _commit(self, load: Load) -> None:
+        if not (load.files or load.turned_away or load.seen_again):
+            return
         load.commit(self.lake, self.labels)
         for group in load.groups:
             for source, reading in group.members:
@@ -154,7 +156,7 @@ class _Ingest:
         for source, reason in load.turned_away:
             self.report.rejected_files[source.path] = reason
             self.turned_away[source.content_id] = reason
-        gc.collect()
+        gc.collect(1)  # what the batch made is young, and a long-lived process holds much that is old
 
     def _dispose(self, source: SourceFile) -> None:
         if hindered := source.dispose(self.lake.settings):

@@ -188,7 +188,7 @@ def sqlite_lake(tmp_path_factory):
     opened.catalog.engine.dispose()
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(documents(), st.integers(0, 2**60))
 def test_any_document_is_in_the_lake_bit_for_bit(sqlite_lake, tmp_path_factory, made, nonce):
     made["nonce"] = nonce
