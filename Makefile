@@ -9,6 +9,7 @@ help:           ## this list
 
 $(VENV)/.installed: pyproject.toml requirements.lock
 	$(PYTHON) -m venv $(VENV)
+	@echo "installing what requirements.lock names: about 2 GB, a few minutes once"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock --editable .
 	@$(BIN)/python -c "import pathlib; pathlib.Path('$@').touch()"
 

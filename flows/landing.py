@@ -23,20 +23,26 @@ def bring_in(lake: Lake, places: Sequence[Path], report: Reporter, *, retry_reje
     report.say(summary(came))
     found = report.stage("attribute", attribute, lake, report)
     if found:
-        report.say("authors: " + ", ".join(f"{count} {verdict}" for verdict, count in sorted(found.items())))
+        words = {"author": "found", "unknown": "unknown", "claim_refuted": "claimed but refuted"}
+        told = (f"{count} {words.get(name, name.replace('_', ' '))}" for name, count in sorted(found.items()))
+        report.say("authors of rollouts: " + ", ".join(told))
     return came
 
 
 def summary(came: IngestReport) -> str:
     """One line that accounts for every file."""
     parts = [
-        f"{len(came.accepted)} rollouts with {came.experiences:,} experiences in",
+        f"{_count(len(came.accepted), 'rollout')} with {came.experiences:,} experiences in",
         f"{len(came.known)} in the lake already" if came.known else "",
-        f"{len(came.duplicates)} duplicates" if came.duplicates else "",
-        f"{len(came.rejected_files)} files rejected" if came.rejected_files else "",
-        f"{sum(map(len, came.rejected_rows.values()))} rows rejected" if came.rejected_rows else "",
+        _count(len(came.duplicates), "duplicate") if came.duplicates else "",
+        f"{_count(len(came.rejected_files), 'file')} rejected" if came.rejected_files else "",
+        f"{_count(sum(map(len, came.rejected_rows.values())), 'row')} rejected" if came.rejected_rows else "",
         f"{len(came.known_rejects)} rejected before" if came.known_rejects else "",
         f"{len(came.left)} left for the next time" if came.left else "",
         f"{len(came.ignored)} ignored" if came.ignored else "",
     ]
     return "; ".join(part for part in parts if part)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -74,6 +74,8 @@ def publish(
         return files if optimizer_state is None else files | {OPTIMIZER: optimizer_state}
 
     version = registry.publish(lake, drafted, build)
+    if drafted.start == "imported":  # it came from the engine
+        return Published(version.version, version.folder, None, version.is_new, differences)
     engine_file = deliver(lake.settings, version.version, registry.read_file(lake, version.version, ENGINE))
     return Published(version.version, version.folder, engine_file, version.is_new, differences)
 

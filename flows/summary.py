@@ -47,10 +47,7 @@ def train_lines(report: "TrainReport") -> Lines:
     lines += [
         ("trained on", f"{metrics['rows_trained']:,} experiences" + (f" ({', '.join(left)})" if left else "")),
         ("start", "a clone of the recorded behaviour" if report.parent is None else f"version {report.parent}"),
-        (
-            "ratio at start",
-            f"mean {metrics['first_ratio_mean']:.7f}, within {metrics['first_ratio_deviation']:.1e} of 1",
-        ),
+        ("ratio at start", _ratio(report)),
         ("KL", f"{metrics['kl']:.5f} nats"),
         ("clip fraction", f"{metrics['clip_fraction']:.3f}"),
         (
@@ -65,6 +62,11 @@ def train_lines(report: "TrainReport") -> Lines:
     if published.engine_file is not None:
         lines.append(("engine loads", str(published.engine_file)))
     return [*lines, *(("note", note) for note in report.notes)]
+
+
+def _ratio(report: "TrainReport") -> str:
+    mean, off = report.metrics["first_ratio_mean"], report.metrics["first_ratio_deviation"]
+    return f"mean {mean:.3f}, a clone's" if report.parent is None else f"mean {mean:.7f}, within {off:.1e} of 1"
 
 
 def window_words(window: "Window") -> str:

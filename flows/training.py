@@ -13,6 +13,7 @@ from schemas.manifest import OPTIMIZER, WEIGHTS
 from schemas.training import TrainConfig
 from schemas.window import Window, WindowManifest
 from warehouse import lineage, registry
+from warehouse.engine_folder import check_engine_folder
 from warehouse.lake import Lake
 from warehouse.window_rows import window_rows
 from warehouse.windows import select
@@ -64,10 +65,13 @@ def train(
     `at_least_new` rollouts that are new to training, nothing is done.
 
     Raises:
+        SettingsRejected: the device or the engine's folder is not there.
         WindowEmpty: the window selects nothing that can be trained on.
         TrainingStopped: a number is not finite; nothing is published.
         ParityBroken: the exports disagree; nothing is published.
     """
+    check_engine_folder(lake.settings)
+    begin = None if parent is None else registry.get(lake, parent).version
     report.stage("attribute", attribute, lake, report)
     manifest = report.stage("select", select, lake, window)
     new = lineage.untrained(lake, [member.rollout_id for member in manifest.rollouts])
@@ -76,7 +80,7 @@ def train(
         report.say(reason)
         return TrainReport(manifest, new, reason, seconds=report.seconds)
     table = report.stage("load", window_rows, lake, manifest)
-    begin = _parent(lake, table) if parent is None else registry.get(lake, parent).version
+    begin = _parent(table) if begin is None else begin
     report.say(
         f"training on {len(manifest.rollouts)} rollouts with {manifest.rows:,} experiences from "
         + (f"version {begin}" if begin is not None else "a clone of what was recorded (no registered policy fits)")
@@ -104,7 +108,7 @@ def train(
     return TrainReport(manifest, new, "", learned.start, begin, metrics, published, dict(report.seconds), notes)
 
 
-def _parent(lake: Lake, table: "pa.Table") -> int | None:
+def _parent(table: "pa.Table") -> int | None:
     """The newest version that collected in the window."""
     import pyarrow.compute as pc
 
@@ -148,11 +152,10 @@ def _learn(
 
 def _advice(config: TrainConfig, metrics: dict[str, Any]) -> tuple[str, ...]:
     """What a figure says about the configuration."""
-    poor = metrics["explained_variance"] < 0.1
-    if poor and config.value_clip is not None and not config.scale_returns and abs(metrics["return_mean"]) > 2:
+    if metrics["explained_variance"] < 0.1 and config.value_clip is not None and abs(metrics["return_mean"]) > 2:
         return (
-            f"the critic explains little: value_clip {config.value_clip:g} holds it near its old values, returns are "
-            f"around {metrics['return_mean']:.1f}; try: pitwall train --set scale_returns=true --set epochs=10",
+            f"the critic explains little: value_clip {config.value_clip:g} holds it near its old values, while returns "
+            f"are around {metrics['return_mean']:.1f}. Set it free with: pitwall train --set value_clip=null",
         )
     return ()
 

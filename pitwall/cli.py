@@ -1,5 +1,6 @@
 """`pitwall`: the commands, their common options and their exit codes."""
 
+import importlib.metadata
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -16,7 +17,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was rejected.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was rejected, 130 interrupted.",
 )
 lap.register(app)
 ingest.register(app)
@@ -30,10 +31,14 @@ up.register(app)
 @app.callback()
 def common(
     context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and leave.")] = False,
     home: Annotated[Path | None, typer.Option(help="Folder of lake and models. [PITWALL_HOME, ./pitwall-data]")] = None,
     catalog: Annotated[str | None, typer.Option(help="URL of the catalog. [PITWALL_CATALOG, SQLite in home]")] = None,
 ) -> None:
     """Options of every command; they win over PITWALL_* variables and pitwall.toml."""
+    if version:
+        typer.echo(importlib.metadata.version("pitwall"))
+        raise typer.Exit
     context.obj = session.Session(home=home, catalog=catalog)
     context.call_on_close(context.obj.close)
 

@@ -43,6 +43,8 @@ def ingest(
     else:
         _tell(came)
         typer.echo(f"{summary(came)}. {came.seconds:.1f} s")
+        if not came.files:
+            typer.echo(f"no rollout_*.json or rollout_*.json.gz lies in {', '.join(map(str, folders))}")
     if came.rejected:
         raise typer.Exit(3)
 
@@ -73,8 +75,8 @@ def rejects(
         sys.stdout.buffer.flush()
         return
     if export is not None:
-        for copy in kept.export(lake, export):
-            typer.echo(str(copy))
+        for copy, origin in kept.export(lake, export).items():
+            typer.echo(f"{copy}\n  mend it and put it back as {origin}, then: pitwall ingest {Path(origin).parent}")
         return
     found = kept.rejects(lake, file_name=file, resolved=every)
     if as_json:
@@ -107,6 +109,7 @@ def _tell(came: "IngestReport") -> None:
         *(f"warning   {path}: {note}" for path, notes in came.warnings.items() for note in notes),
         *(f"duplicate {path}: the same content as {twin}" for path, twin in came.duplicates.items()),
         *(f"left      {path}: {why}; the next ingest looks again" for path, why in came.left.items()),
+        *(f"ignored   {path}: {why}" for path, why in came.ignored.items() if path.lower().endswith((".json", ".gz"))),
     ]
     for line in lines[:_SHOWN]:
         typer.echo(line)

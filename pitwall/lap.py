@@ -33,6 +33,11 @@ def lap(
         folder, policy = SAMPLES / "session_a", policy or SAMPLES / "policy.json.gz"
         if not folder.is_dir():
             raise SettingsRejected("the sample session comes with the source: run this in a checkout, or give a folder")
+        if context.obj.settings.landing or context.obj.settings.engine_models_dir:
+            raise SettingsRejected(
+                "the settings here belong to a project of yours, and the sample session must not get into it: "
+                "run the lap elsewhere, or give a folder"
+            )
     began = time.perf_counter()
     lake = context.obj.lake
     with Terminal() as terminal:

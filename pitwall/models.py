@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from warehouse.aliases import Move
     from warehouse.lake import Lake
 
+_FIGURES = ("kl", "clip_fraction", "explained_variance", "return_mean")
+"""What the list shows of a version."""
+
 app = typer.Typer(
     help="Versions of the policy: list, compare, promote, roll back, bring in, take out. "
     "A VERSION is a number (7, v7) or an alias (champion, latest).",
@@ -40,7 +43,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
     else:
         table = _table("version", "aliases", "start", "parent", "window", "figures", "made (UTC)")
         for model in found:
-            figures = ", ".join(f"{name} {value:.4g}" for name, value in list(model.metrics.items())[:4])
+            figures = ", ".join(f"{name} {value:.4g}" for name, value in model.metrics.items() if name in _FIGURES)
             parent = "" if model.parent is None else str(model.parent)
             made = f"{model.created_at:%Y-%m-%d %H:%M:%S}"
             window = (model.window_id or "")[:12]
@@ -145,6 +148,27 @@ def import_(
 
     typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name)}.")
     typer.echo("Next: pitwall models show latest")
+
+
+@app.command()
+def deliver(context: typer.Context, version: Version = "champion") -> None:
+    """Put a version into the engine's model folder (`engine_models_dir`) and point the engine at it.
+
+    Training delivers each new version by itself; this is the way back to an older one.
+    """
+    from schemas.errors import SettingsRejected
+    from schemas.manifest import ENGINE
+    from warehouse.engine_folder import check_engine_folder
+    from warehouse.engine_folder import deliver as put
+    from warehouse.registry import get, read_file
+
+    lake = _lake(context)
+    check_engine_folder(lake.settings)
+    number = get(lake, version).version
+    placed = put(lake.settings, number, read_file(lake, number, ENGINE))
+    if placed is None:
+        raise SettingsRejected("engine_models_dir is not set: where does the engine look? Set it in pitwall.toml")
+    typer.echo(f"The engine loads version {number} from {placed}")
 
 
 @app.command()

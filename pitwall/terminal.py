@@ -34,11 +34,15 @@ class Terminal(Reporter):
         self.bars.start()
         return self
 
-    def __exit__(self, *exception: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         self.bars.stop()
+        if kind is not None and issubclass(kind, KeyboardInterrupt):
+            self.console.print("interrupted; what was committed stays, and the same command goes on from there")
 
     def progress(self, what: str, done: int, total: int, note: str = "") -> None:
         """Move a bar."""
+        if not total:
+            return
         if what not in self.running:
             self.running[what] = self.bars.add_task(what, total=total, note=note)
         self.bars.update(self.running[what], completed=done, total=total, note=note)

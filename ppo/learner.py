@@ -23,7 +23,7 @@ from ppo.gae import gae
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
 from ppo.sources import Source, judge
-from schemas.errors import TrainingStopped
+from schemas.errors import SettingsRejected, TrainingStopped
 from schemas.training import TrainConfig
 
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -259,7 +259,16 @@ def permutation(rows: int, seed: int, epoch: int) -> Tensor:
 
 
 def device_for(config: TrainConfig) -> torch.device:
-    """The device that `config` names; auto takes a GPU only where minibatches are large enough to keep it busy."""
+    """The device that `config` names; auto takes a GPU only where minibatches are large enough to keep it busy.
+
+    Raises SettingsRejected where this machine, or this build of torch, has no such device.
+    """
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(config.device, True):
+        raise SettingsRejected(
+            f"device is {config.device!r}, which this machine, or torch {torch.__version__}, does not have. "
+            "Take auto or cpu, or install a build of torch for it"
+        )
     if config.device != "auto":
         return torch.device(config.device)
     if config.batch_size >= BUSY_BATCH and torch.cuda.is_available():

@@ -64,12 +64,19 @@ class Settings(BaseSettings):
         except ValidationError as error:
             first = error.errors()[0]
             name = ".".join(str(part) for part in first["loc"])
+            if first["type"] == "extra_forbidden":
+                known = ", ".join(cls.model_fields)
+                raise SettingsRejected(
+                    f"there is no setting {name!r}; there are {known}. See: pitwall settings"
+                ) from error
             raise SettingsRejected(
                 f"setting {name!r} is {first.get('input')!r}: {first['msg']}. "
                 f"Set it in pitwall.toml or as PITWALL_{name.upper()}; see: pitwall settings"
             ) from error
         except ValueError as error:  # the TOML itself
-            raise SettingsRejected(f"pitwall.toml cannot be read: {error}. Mend the file and try again") from error
+            raise SettingsRejected(
+                f"pitwall.toml cannot be read: {error}. In paths write / or put them in single quotes"
+            ) from error
 
     @property
     def catalog_url(self) -> str:

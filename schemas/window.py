@@ -6,7 +6,7 @@ selects the same rows whenever it is read.
 
 import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from schemas.space import Space
 
@@ -23,7 +23,8 @@ class Window(BaseModel):
     best: int | None = Field(default=None, ge=1)
     """The best N by mean return of the episodes that ended in the rollout."""
     since: datetime.datetime | None = None
-    """Written at or after this moment (the engine's local time; where a file does not say, UTC of ingest)."""
+    """Written at or after this moment (the engine's local time; where a file does not say, UTC of ingest).
+    A moment with a time zone is taken to this machine's local time."""
     until: datetime.datetime | None = None
     """Written before this moment."""
     run: str | None = None
@@ -38,6 +39,12 @@ class Window(BaseModel):
     """Also rollouts whose claimed author does not match their values."""
     space: str | None = None
     """Space id to select; by default the space of the newest rollout that fits the conditions."""
+
+    @field_validator("since", "until")
+    @classmethod
+    def _local(cls, moment: datetime.datetime | None) -> datetime.datetime | None:
+        """The engine writes local time without a zone; forms and scripts often send one."""
+        return moment.astimezone().replace(tzinfo=None) if moment is not None and moment.tzinfo else moment
 
 
 RECENT = Window(newest=20)

@@ -13,6 +13,20 @@ POINTER = "best_model_path.txt"
 """The engine's automation reads from it the path of the policy to load."""
 
 
+def check_engine_folder(settings: Settings) -> None:
+    """Find a misspelt folder before the work, not after it.
+
+    Raises:
+        SettingsRejected: neither `engine_models_dir` nor the folder above it is there.
+    """
+    folder = settings.engine_models_dir
+    if folder is not None and not folder.absolute().parent.is_dir():
+        raise SettingsRejected(
+            f"engine_models_dir is {folder}, but there is no folder {folder.absolute().parent}. "
+            "Mend it in pitwall.toml (wanted <Project>/Saved/Training/Models), or take it out"
+        )
+
+
 def deliver(settings: Settings, version: int, engine_json: bytes) -> Path | None:
     """Put a version where the engine looks; the policy first, then the pointer to it. None without `engine_models_dir`.
 

@@ -36,6 +36,12 @@ class IngestReport:
         return sum(self.accepted.values())
 
     @property
+    def files(self) -> int:
+        """Rollout files that were met."""
+        turned_away = len(self.rejected_files) + len(self.known_rejects)
+        return len(self.accepted) + turned_away + len(self.duplicates) + len(self.known) + len(self.left)
+
+    @property
     def rejected(self) -> bool:
         """Whether this ingest turned something away."""
         return bool(self.rejected_files or self.rejected_rows)

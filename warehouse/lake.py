@@ -5,6 +5,7 @@ Arrives: settings. Leaves: a `Lake`, which every other module of this room takes
 
 from dataclasses import dataclass
 
+from schemas.errors import SettingsRejected
 from schemas.settings import Settings
 from warehouse.catalog import Catalog
 from warehouse.paths import Paths
@@ -23,9 +24,14 @@ class Lake:
         """Open (and on first use create) the lake of these settings.
 
         Raises:
-            SettingsRejected: the catalog's URL is unusable.
+            SettingsRejected: the home cannot be made, or the catalog's URL is unusable.
             CatalogBusy: the catalog is locked or out of reach.
         """
         home = settings.home.absolute()
-        home.mkdir(parents=True, exist_ok=True)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsRejected(
+                f"home {home} cannot be made ({error.strerror}). Give another: --home FOLDER"
+            ) from error
         return cls(settings, Paths(home), Catalog.open(settings.catalog_url))

@@ -94,6 +94,7 @@ def _landed(path: Path, root: Path) -> Landed:
     return Landed(path, path.parent.as_posix(), label or "root", index, written_at)
 
 
-def _engine_order(landed: Landed) -> tuple[str, datetime.datetime, int, str]:
+def _engine_order(landed: Landed) -> tuple[str, datetime.datetime, int, int, str]:
     index = -1 if landed.rollout_index is None else landed.rollout_index
-    return landed.source, landed.written_at or datetime.datetime.min, index, landed.path.name
+    name = landed.path.name  # the shorter name first: a copy's is longer
+    return landed.source, landed.written_at or datetime.datetime.min, index, len(name), name

@@ -5,7 +5,8 @@ experiences and whose configuration is locked.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any
 
 import duckdb
@@ -21,6 +22,7 @@ from warehouse.views import views, with_sources
 
 _ANY_VIEW = re.compile(r"show|query|query_table|information_schema|(duckdb|pg|pragma)_\w+")
 """Words of statements that can reach a view without its name."""
+_LISTEN_SECONDS = 0.1
 
 
 def run(lake: Lake, statement: str, parameters: Mapping[str, object] | Sequence[object] | None = None) -> pa.Table:
@@ -70,17 +72,26 @@ def answer(
     statement: str,
     parameters: Mapping[str, object] | Sequence[object] | None = None,
 ) -> pa.Table:
-    """Run a statement on a connection of ours; DuckDB's errors become our own, with what helps."""
+    """Run a statement on a connection of ours; DuckDB's errors become our own, with what helps. Ctrl-C ends it."""
+    bound: Any = dict(parameters) if isinstance(parameters, Mapping) else parameters
     try:
-        bound: Any = dict(parameters) if isinstance(parameters, Mapping) else parameters
-        return _distinct(connection.execute(statement, bound).to_arrow_table())
-    except RuntimeError as error:
-        if "interrupted" not in str(error).casefold():
-            raise
-        connection.interrupt()  # its threads still work on the statement
-        raise KeyboardInterrupt from None
+        return _distinct(_interruptible(connection, lambda: connection.execute(statement, bound).to_arrow_table()))
     except duckdb.Error as error:
         raise _ours(lake, error) from error
+
+
+def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], pa.Table]) -> pa.Table:
+    """Work in a thread of its own: DuckDB looks at signals only in some phases of a statement."""
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(work)
+        try:
+            while not wait([answer], timeout=_LISTEN_SECONDS).done:  # Windows hears Ctrl-C only between waits
+                pass
+        except BaseException:
+            while not wait([answer], timeout=_LISTEN_SECONDS).done:
+                connection.interrupt()  # again, since one that comes before the statement's start is forgotten
+            raise
+        return answer.result()
 
 
 def _ours(lake: Lake, error: duckdb.Error) -> LakeDamaged | QueryRejected:

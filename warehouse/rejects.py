@@ -92,9 +92,9 @@ def raw(lake: Lake, reject_id: int) -> bytes:
         raise LakeDamaged(f"{kept}: the kept bytes cannot be read ({error}). Restore the file from a backup") from error
 
 
-def export(lake: Lake, folder: Path) -> list[Path]:
-    """Copy every open rejected file into `folder` for mending, never over a file there; returns the copies."""
-    copies = []
+def export(lake: Lake, folder: Path) -> dict[Path, str]:
+    """Copy every open rejected file into `folder` for mending, never over a file there; copy -> where it lay."""
+    copies = {}
     for reject in rejects(lake):
         if reject.row_index is None:
             name = reject.file_name.removesuffix(".gz")
@@ -102,5 +102,5 @@ def export(lake: Lake, folder: Path) -> list[Path]:
             if not target.exists():
                 with whole_file(target, target.parent) as file:
                     file.write(raw(lake, reject.reject_id))
-            copies.append(target)
+            copies[target] = reject.file_path
     return copies

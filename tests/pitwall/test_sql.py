@@ -136,7 +136,7 @@ def test_the_prompt_ends_with_ctrl_d_and_survives_ctrl_c(home: Path, capsys: pyt
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signal for one process's Ctrl-C")
 def test_ctrl_c_cancels_a_statement_and_the_lake_goes_on_answering(home: Path):
     lake = Lake.open(Settings.load(home=home))
-    alarm = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    alarm = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
     alarm.start()
     with pytest.raises(KeyboardInterrupt):
         run(lake, "select count(*) from range(1000000) a, range(1000000) b where a.range % 7 = b.range % 5")
