@@ -1,4 +1,4 @@
-"""A policy becomes a version: exported, proven equal to its exports, registered, delivered to the engine.
+"""A policy becomes a version: exported, proven equal to its exports, registered, handed to the engine.
 
 Arrives: a policy with what is known of it. Leaves: a version in the registry, whole or not at all.
 """
@@ -30,7 +30,6 @@ class Published:
 
     version: int
     folder: Path
-    engine_file: Path | None
     is_new: bool
     parity: dict[str, float]
     """Largest relative differences between the exports, per pair and output."""
@@ -43,7 +42,7 @@ def publish(
     golden: "NDArray[np.float32]",
     optimizer_state: bytes | None = None,
 ) -> Published:
-    """Export, check parity, register and deliver; `draft` holds the fields of schemas.manifest.Draft known so far.
+    """Export, check parity and register; `draft` holds the fields of schemas.manifest.Draft known so far.
 
     Raises:
         ParityBroken: the exports disagree; nothing is published.
@@ -74,10 +73,12 @@ def publish(
         return files if optimizer_state is None else files | {OPTIMIZER: optimizer_state}
 
     version = registry.publish(lake, drafted, build)
-    if drafted.start == "imported":  # it came from the engine
-        return Published(version.version, version.folder, None, version.is_new, differences)
-    engine_file = deliver(lake.settings, version.version, registry.read_file(lake, version.version, ENGINE))
-    return Published(version.version, version.folder, engine_file, version.is_new, differences)
+    return Published(version.version, version.folder, version.is_new, differences)
+
+
+def hand_over(lake: Lake, version: int) -> Path | None:
+    """Put a version into the engine's folder, if the settings name one; calling it again changes nothing."""
+    return deliver(lake.settings, version, registry.read_file(lake, version, ENGINE))
 
 
 def _libraries() -> dict[str, str]:

@@ -59,8 +59,8 @@ def train_lines(report: "TrainReport") -> Lines:
         ("version", str(published.version)),
         ("lies in", str(published.folder)),
     ]
-    if published.engine_file is not None:
-        lines.append(("engine loads", str(published.engine_file)))
+    if report.engine_file is not None:
+        lines.append(("engine loads", str(report.engine_file)))
     return [*lines, *(("note", note) for note in report.notes)]
 
 

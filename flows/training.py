@@ -4,11 +4,13 @@ Arrives: a lake, a window, a configuration. Leaves: a new version and a `TrainRe
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.attributing import attribute
-from flows.publishing import Published, publish
+from flows.publishing import Published, hand_over, publish
 from flows.reporter import Reporter
+from schemas.errors import Transient
 from schemas.manifest import OPTIMIZER, WEIGHTS
 from schemas.training import TrainConfig
 from schemas.window import Window, WindowManifest
@@ -37,6 +39,8 @@ class TrainReport:
     parent: int | None = None
     metrics: dict[str, Any] = field(default_factory=dict)
     published: Published | None = None
+    engine_file: Path | None = None
+    """Where the engine finds it, with `engine_models_dir` set."""
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -105,7 +109,22 @@ def train(
         "publish", publish, lake, learned.trained.policy, draft, learned.golden, learned.trained.optimizer_state
     )
     report.say(f"version {published.version} is published in {published.folder}")
-    return TrainReport(manifest, new, "", learned.start, begin, metrics, published, dict(report.seconds), notes)
+    engine_file = None
+    try:
+        engine_file = report.stage("deliver", hand_over, lake, published.version)
+    except Transient as error:  # the version stands; only the way into the engine's folder failed
+        notes = (*notes, f"the engine does not have it yet: {error}. Then: pitwall models deliver {published.version}")
+    return TrainReport(
+        window=manifest,
+        new_rollouts=new,
+        start=learned.start,
+        parent=begin,
+        metrics=metrics,
+        published=published,
+        engine_file=engine_file,
+        seconds=dict(report.seconds),
+        notes=notes,
+    )
 
 
 def _parent(table: "pa.Table") -> int | None:

@@ -53,12 +53,13 @@ def lap(
         "select (select count(*) from rollouts) as rollouts, (select count(*) from experiences) as experiences, "
         "(select count(*) from episodes) as episodes, (select count(*) from rejects) as rejects",
     ).to_pylist()[0]
+    there = len(came.known) + len(came.duplicates)
     train_table.show(
         f"One lap in {time.perf_counter() - began:.1f} s",
         [
             (
                 "this ingest",
-                f"{len(came.accepted)} rollouts, {came.experiences:,} experiences in; {len(came.known)} already there",
+                f"{len(came.accepted)} rollouts, {came.experiences:,} experiences in; {there} already there",
             ),
             ("the lake", ", ".join(f"{count:,} {name}" for name, count in lake_now.items() if name != "rejects")),
             ("rejected", f"{lake_now['rejects']} files and rows"),

@@ -12,7 +12,7 @@ def as_json(report: "TrainReport") -> dict[str, Any]:
     return {
         "version": published.version if published else None,
         "folder": str(published.folder) if published else None,
-        "engine_file": str(published.engine_file) if published and published.engine_file else None,
+        "engine_file": str(report.engine_file) if published and report.engine_file else None,
         "reason": report.reason or None,
         "parent": report.parent,
         "start": report.start or None,

@@ -23,6 +23,8 @@ from schemas.space import Space
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Verdict = Literal["author", "unknown", "claim_refuted", "log_prob_disagrees"]
+CROWD = 16
+"""Rows of an agent that are enough to see where their roots lie densest."""
 PROBES = 48
 """Rows of a rollout on which every candidate is tried first."""
 NEIGHBOURS = 20
@@ -175,7 +177,9 @@ class _Session:
             rows, policy = self.rows[name], self.candidates[version]
             prediction = predict(policy, self.observations[rows])
             log_std = policy.parameters.log_std.detach().double().cpu().numpy()
-            q[rows], c[rows], error[rows] = _equation(self.actions[rows], self.log_prob[rows], prediction, log_std)
+            q[rows], c[rows], error[rows] = _equation(
+                self.actions[rows], self.log_prob[rows], prediction, log_std, self.agent[rows]
+            )
         return noise.Evidence(q, c, error, width)
 
     def _episodes(self, rollouts: set[str]) -> Iterator[Rows]:
@@ -220,18 +224,40 @@ class _Session:
         return Attribution(rollout, author, "author", message, value_error, error)
 
 
-def _equation(actions: Array, log_prob: Array, prediction: Prediction, log_std: Array) -> tuple[Array, Array, Array]:
+def _equation(
+    actions: Array, log_prob: Array, prediction: Prediction, log_std: Array, agent: NDArray[np.int64]
+) -> tuple[Array, Array, Array]:
     """q, c and the standard error of c that float32 leaves (see `noise`)."""
     width = len(log_std)
     z = (actions - prediction.mean) / np.exp(log_std)
     q = np.square(z).sum(axis=1)
     c = log_prob + log_std.sum() + 0.5 * width * np.log(2 * np.pi)
-    # A row drawn with factor s has q / s^2 near U: enough to know the factor for the sake of errors.
-    scale = np.exp(np.median(-c / width - 0.5))
+    scale = _crowded_root(noise.Evidence(q, c, np.ones(len(c)), width), agent)[:, None]
     slope = z / np.exp(log_std) / scale**2  # d log_prob / d mean
     terms = np.square(np.square(z / scale)) + np.square(2 * (log_std + np.log(scale))) + 4
     rounding = EPS**2 * (terms.sum(axis=1) + np.square(log_prob))
     return q, c, np.sqrt(np.square(slope * prediction.mean_error).sum(axis=1) + rounding)
+
+
+def _crowded_root(evidence: "noise.Evidence", agent: NDArray[np.int64]) -> Array:
+    """(N,) about the factor of each row's agent, for the sake of errors: where the rows' roots lie densest.
+
+    Not their median: at a clamp rows are far from the mean, and of their two roots either may be the true one.
+    """
+    roots = noise.log_roots(evidence)
+
+    def densest(chosen: Array) -> float:
+        ordered = np.sort(chosen.ravel())
+        few = max(1, len(chosen) // 4)
+        at = int(np.argmin(ordered[few:] - ordered[:-few]))
+        return float(np.exp(np.median(ordered[at : at + few + 1])))
+
+    scale = np.full(len(agent), densest(roots))
+    for one in np.unique(agent):
+        rows = agent == one
+        if rows.sum() >= CROWD:
+            scale[rows] = densest(roots[rows])
+    return scale
 
 
 def _expectations(agents: list[int], solutions: list[noise.Solution]) -> Iterator[tuple[int, float]]:

@@ -55,7 +55,8 @@ class Batch:
     def from_arrow(cls, table: pa.Table, space: Space, device: torch.device | str = "cpu") -> "Batch":
         """Cuts segments and finds bootstraps; raises WindowEmpty when no row can be trained on.
 
-        A row whose claimed author was refuted is not trained on; one of unknown author only when none is known.
+        A row whose claimed author or log_prob was refuted is not trained on; one of unknown author only when no author
+        is known.
         """
         if table.num_rows == 0:
             raise WindowEmpty("window: it holds no rows. Select more rollouts")
@@ -146,11 +147,12 @@ def _fates(table: pa.Table) -> NDArray[np.str_]:
     version, in_window = _versions(table), flag(table, "in_window")
     known = version != UNKNOWN
     silent = np.isnan(column(table, "noise_scale", np.float64))
-    claimed = ~table["claimed_version"].is_null().to_numpy(zero_copy_only=False)
-    fate = np.full(table.num_rows, "trained", dtype="U16")
+    verdict = table["verdict"].to_numpy(zero_copy_only=False)
+    fate = np.full(table.num_rows, "trained", dtype="U20")
     fate[known & silent] = "noise_unknown"
     if (known & in_window).any():
         fate[~known] = "unknown_policy"
-    fate[~known & claimed] = "claim_refuted"
+    for refuted in ("claim_refuted", "log_prob_disagrees"):
+        fate[~known & (verdict == refuted)] = refuted
     fate[~in_window] = "after_window"
     return fate

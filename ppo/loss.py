@@ -15,6 +15,10 @@ from torch import Tensor
 HALF_LOG_2PI = 0.5 * math.log(2 * math.pi)
 
 
+LOG_RATIO_MAX = 20.0
+"""Nats; beyond it a ratio counts as this much."""
+
+
 def log_prob(mean: Tensor, log_std: Tensor, actions: Tensor, noise_scale: Tensor) -> Tensor:
     """(N, U), (U,), (N, U), (N,) -> (N,) log density (nats) of a normal whose deviation is exp(log_std) * noise."""
     z = (actions - mean) * torch.exp(-log_std) / noise_scale.unsqueeze(1)
@@ -30,7 +34,7 @@ def policy_loss(log_ratio: Tensor, weighted_advantage: Tensor, clip: float) -> t
     """(N,) log pi_theta / pi_prox and weight * advantage -> loss (), ratio (N,). The weight is positive, so it may
     stand inside the minimum.
     """  # noqa: D205
-    ratio = log_ratio.exp()
+    ratio = log_ratio.clamp(-LOG_RATIO_MAX, LOG_RATIO_MAX).exp()  # a narrow policy leaves float32's range in one step
     clipped = ratio.clamp(1 - clip, 1 + clip)
     return -torch.minimum(ratio * weighted_advantage, clipped * weighted_advantage).mean(), ratio
 
@@ -51,7 +55,7 @@ def behaviour_weight(proximal: Tensor, behaviour: Tensor, cap: float) -> Tensor:
 
 def approximate_kl(log_ratio: Tensor) -> Tensor:
     """KL(old || new) from samples of old, (N,) -> () nats: r - 1 - log r (Schulman 2020, "k3")."""
-    return (torch.expm1(log_ratio) - log_ratio).mean()
+    return (torch.expm1(log_ratio.clamp(max=LOG_RATIO_MAX)) - log_ratio).mean()
 
 
 def clip_fraction(ratio: Tensor, clip: float) -> Tensor:

@@ -61,7 +61,7 @@ def solve_episode(evidence: Evidence, expected: float | None = None) -> Solution
     `expected`, from a neighbouring episode, decides where an episode is too short to tell: one row has two roots, and
     near the double root hardly any precision.
     """
-    roots = _log_roots(evidence)
+    roots = log_roots(evidence)
     informative = np.argsort(-np.abs(_slope(evidence, roots[:, 0])) / evidence.error, kind="stable")[:SAMPLE]
     candidates = roots[informative].ravel()
     # A wrong root fits its own row only; the cap keeps one bad row from outvoting the others.
@@ -94,7 +94,7 @@ def shared_root(solutions: Sequence[Solution]) -> float:
     return float(np.exp(np.median(candidates[votes == np.max(votes)])))
 
 
-def _log_roots(evidence: Evidence) -> Array:
+def log_roots(evidence: Evidence) -> Array:
     """Both roots of every row, (N, 2). With t = q / (U s^2): t - log t = k >= 1, one root on either side of 1."""
     q = np.maximum(evidence.q, 1e-30)
     k = np.maximum(-2 * evidence.c / evidence.actions - np.log(q / evidence.actions), 1.0)

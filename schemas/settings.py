@@ -3,13 +3,20 @@
 Arrives: `PITWALL_*` variables, a `.toml` file of the working directory. Leaves: a checked, frozen `Settings`.
 """
 
+import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from schemas.errors import SettingsRejected
+
+
+class _Toml(TomlConfigSettingsSource):
+    def _read_file(self, file_path: Any) -> dict[str, Any]:  # noqa: ANN401 - a path, or one inside a package
+        """Editors of Windows put a mark before UTF-8 text."""
+        return tomllib.loads(file_path.read_text(encoding="utf-8-sig"))
 
 
 class Settings(BaseSettings):
@@ -50,7 +57,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then `pitwall.toml`."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _Toml(settings_cls)
 
     @classmethod
     def load(cls, **arguments: object) -> Self:
@@ -77,8 +84,3 @@ class Settings(BaseSettings):
             raise SettingsRejected(
                 f"pitwall.toml cannot be read: {error}. In paths write / or put them in single quotes"
             ) from error
-
-    @property
-    def catalog_url(self) -> str:
-        """SQLAlchemy's URL of the catalog."""
-        return self.catalog or f"sqlite:///{(self.home / 'catalog.sqlite').absolute().as_posix()}"

@@ -27,7 +27,7 @@ class Catalog:
         self.engine = engine
 
     @classmethod
-    def open(cls, url: str) -> "Catalog":
+    def open(cls, url: str | sa.URL) -> "Catalog":
         """Open the catalog at `url`, creating or upgrading its tables first.
 
         Raises:

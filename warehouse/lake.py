@@ -5,6 +5,8 @@ Arrives: settings. Leaves: a `Lake`, which every other module of this room takes
 
 from dataclasses import dataclass
 
+import sqlalchemy as sa
+
 from schemas.errors import SettingsRejected
 from schemas.settings import Settings
 from warehouse.catalog import Catalog
@@ -34,4 +36,5 @@ class Lake:
             raise SettingsRejected(
                 f"home {home} cannot be made ({error.strerror}). Give another: --home FOLDER"
             ) from error
-        return cls(settings, Paths(home), Catalog.open(settings.catalog_url))
+        url = settings.catalog or sa.URL.create("sqlite", database=str(home / "catalog.sqlite"))
+        return cls(settings, Paths(home), Catalog.open(url))

@@ -35,26 +35,45 @@ def labels(catalog: Catalog, wanted: Mapping[str, str]) -> dict[str, str]:
     """The label of each source folder; `wanted` is what each would like to be called.
 
     The labels depend on what was wanted at any time, not on who came first: a folder bears its shortest one, and of
-    folders that want the same the first by path has it bare. Runs of a folder whose label changes are named again.
+    folders that want the same the first by path has it bare. Runs of a folder whose label changes are named again. A
+    folder takes part once it owns a rollout; until then its answer is provisional.
     """
     with catalog.begin() as connection:
         catalog.lock(connection, "ledger")
-        known = dict(connection.execute(sa.select(t.sources.c.source, t.sources.c.label)).tuples().all())
-        bare = {source: label.removesuffix(_mark(source)) for source, label in known.items()}
-        for source, label in wanted.items():
-            bare[source] = min(label, bare.get(source, label), key=lambda text: (len(text), text))
-        given, taken = dict[str, str](), set[str]()
-        for source, label in sorted(bare.items()):
-            given[source] = label + _mark(source) if label in taken else label
-            taken.add(given[source])
-        changed = [{"source": source, "label": label} for source, label in given.items() if known.get(source) != label]
-        if changed:
-            old = [row["source"] for row in changed if row["source"] in known]
-            connection.execute(t.sources.delete().where(t.sources.c.source.in_(old)))
-            connection.execute(t.sources.insert(), changed)
-            for source in old:
-                _number(connection, _infer(catalog, connection, source))
-    return {source: given[source] for source in wanted}
+        known = _known_labels(connection)
+        given = _give_labels(catalog, connection, {source: wanted[source] for source in wanted if source in known})
+        all_labels = _spread(given, wanted)
+    return {source: all_labels[source] for source in wanted}
+
+
+def _known_labels(connection: Connection) -> dict[str, str]:
+    return dict(connection.execute(sa.select(t.sources.c.source, t.sources.c.label)).tuples().all())
+
+
+def _give_labels(catalog: Catalog, connection: Connection, wanted: Mapping[str, str]) -> dict[str, str]:
+    """Store the labels with these sources among them; returns all."""
+    known = _known_labels(connection)
+    given = _spread(known, wanted)
+    changed = [{"source": source, "label": label} for source, label in given.items() if known.get(source) != label]
+    if changed:
+        old = [row["source"] for row in changed if row["source"] in known]
+        connection.execute(t.sources.delete().where(t.sources.c.source.in_(old)))
+        connection.execute(t.sources.insert(), changed)
+        for source in old:
+            _number(connection, _infer(catalog, connection, source))
+    return given
+
+
+def _spread(known: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    bare = {source: label.removesuffix(_mark(source)) for source, label in known.items()}
+    for source, label in wanted.items():
+        plain = label.removesuffix(_mark(source))
+        bare[source] = min(plain, bare.get(source, plain), key=lambda text: (len(text), text))
+    given, taken = dict[str, str](), set[str]()
+    for source, label in sorted(bare.items()):
+        given[source] = label + _mark(source) if label in taken else label
+        taken.add(given[source])
+    return given
 
 
 def _mark(source: str) -> str:
@@ -139,8 +158,10 @@ def _insert_partitions(catalog: Catalog, connection: Connection, partitions: Seq
 
 def _insert_rollouts(catalog: Catalog, connection: Connection, batch: Batch) -> None:
     moment = now()
+    given = _give_labels(catalog, connection, {row["source"]: row["label"] for row in batch.rollouts.values()})
     provisional = {
-        (row["explicit_run"] or row["label"], row["explicit_run"] is not None): row for row in batch.rollouts.values()
+        (row["explicit_run"] or given[row["source"]], row["explicit_run"] is not None): row
+        for row in batch.rollouts.values()
     }
     for (run_id, explicit), row in provisional.items():
         _insert_run(catalog, connection, run_id, row["source"], explicit=explicit)
@@ -152,7 +173,7 @@ def _insert_rollouts(catalog: Catalog, connection: Connection, batch: Batch) -> 
             {
                 **{key: value for key, value in row.items() if key != "label"},
                 "rollout_id": rollout_id,
-                "run_id": row["explicit_run"] or row["label"],
+                "run_id": row["explicit_run"] or given[row["source"]],
                 "position": 0,
                 "partition_id": partition.partition_id,
                 "first_row": member.first_row,

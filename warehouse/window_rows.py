@@ -2,8 +2,8 @@
 
 Arrives: a window's manifest, or ids of rollouts. Leaves: a table sorted by run_id, agent_index, rollout_position, step:
 the columns of schemas/steps.py (less the engine's own advantages) and run_id, rollout_position, rollout_index,
-policy_version, claimed_version, noise_scale and in_window. Rows outside the window (in_window false) are the first of
-each agent in the rollout that follows a member: what they observe comes right after the member's last step.
+policy_version, claimed_version, verdict, noise_scale and in_window. Rows outside the window (in_window false) are the
+first of each agent in the rollout that follows a member: what they observe comes right after the member's last step.
 """
 
 from collections import defaultdict
@@ -28,11 +28,21 @@ _FACTS = {
     "rollout_index": pl.Int32,
     "policy_version": pl.Int32,
     "claimed_version": pl.Int32,
+    "verdict": pl.String,
 }
 _r, _p, _a = t.rollouts.c, t.partitions.c, t.attributions.c
 _LEDGER = (
     sa.select(
-        *(_r.rollout_id, _r.run_id, _r.position, _r.rollout_index, _a.version, _r.claimed_version, _a.noise),
+        *(
+            _r.rollout_id,
+            _r.run_id,
+            _r.position,
+            _r.rollout_index,
+            _a.version,
+            _r.claimed_version,
+            _a.verdict,
+            _a.noise,
+        ),
         *(_p.path, _p.partition_id, _r.first_row, _r.rows),
     )
     .select_from(t.rollouts)

@@ -83,8 +83,8 @@ def test_the_main_job_from_an_engine_s_rollouts_to_a_policy_that_it_loads(home):
     document = json.loads(gzip.decompress(sorted((SAMPLES / "session_a").glob("*.gz"))[0].read_bytes()))
     states = np.array([row["state"] for row in document["experiences"]], np.float32)
     assert np.abs(original.forward(states)[1] - [row["value"] for row in document["experiences"]]).max() < 1e-5
-    delivered = loads(trained.published.engine_file)
-    assert (home.settings.engine_models_dir / "best_model_path.txt").read_text() == str(trained.published.engine_file)
+    delivered = loads(trained.engine_file)
+    assert (home.settings.engine_models_dir / "best_model_path.txt").read_text() == str(trained.engine_file)
     assert 0 < np.abs(delivered.forward(states)[0] - original.forward(states)[0]).max() < 1
     assert max(trained.published.parity.values()) < 1e-5
     again = bring_in(home, [SAMPLES / "session_a"], report)
@@ -107,11 +107,11 @@ def test_the_engine_loads_what_was_trained_with_and_without_lidar(home, tmp_path
     config = TrainConfig(**QUICK, normalise_observations=normalise)
     trained = train(home, Window(), config, Reporter())
     assert trained.start == "warm" and trained.published.version == 2
-    network = loads(trained.published.engine_file)
+    network = loads(trained.engine_file)
     assert network.policy_layers[0][0].shape == (16, width)
     second = train(home, Window(), config, Reporter())
-    assert second.published.version == 3 and second.published.engine_file != trained.published.engine_file
-    assert loads(second.published.engine_file) is not None
+    assert second.published.version == 3 and second.engine_file != trained.engine_file
+    assert loads(second.engine_file) is not None
 
 
 def test_with_no_policy_imported_training_starts_by_a_clone_and_says_so(home, tmp_path):
@@ -120,7 +120,40 @@ def test_with_no_policy_imported_training_starts_by_a_clone_and_says_so(home, tm
     trained = train(home, Window(), TrainConfig(**QUICK, clone_epochs=1, hidden=(16, 16)), Reporter())
     assert (trained.start, trained.parent, trained.published.version) == ("clone", None, 1)
     assert any("clone" in note for note in trained.notes)
-    assert loads(trained.published.engine_file) is not None
+    assert loads(trained.engine_file) is not None
+
+
+def test_a_claim_of_a_version_that_nobody_registered_is_no_refutation(home, tmp_path):
+    wide_session(tmp_path / "in", 15)
+    for path in (tmp_path / "in").iterdir():
+        write_bytes(path, path.read_bytes().replace(b'"num_experiences"', b'"policy_version": 3, "num_experiences"'))
+    bring_in(home, [tmp_path / "in"], Reporter())
+    assert train(home, Window(), TrainConfig(**QUICK, clone_epochs=1, hidden=(16, 16)), Reporter()).start == "clone"
+
+
+def test_a_log_prob_of_another_density_is_not_cloned_either(home, tmp_path):
+    import_policy(home, wide_session(tmp_path / "in", 15), "policy.json")
+    for path in (tmp_path / "in").iterdir():
+        document = json.loads(path.read_bytes())
+        for number, row in enumerate(document["experiences"]):
+            row["log_prob"] -= 0.1 * (number % 7)
+        write_bytes(path, json.dumps(document).encode())
+    bring_in(home, [tmp_path / "in"], Reporter())
+    with pytest.raises(WindowEmpty, match="log_prob_disagrees"):
+        train(home, Window(), TrainConfig(**QUICK), Reporter())
+
+
+def test_an_engine_that_holds_its_files_costs_no_second_version(tmp_path):
+    blocked = tmp_path / "engine"
+    lake = Lake.open(Settings.load(home=tmp_path / "home", engine_models_dir=blocked))
+    import_policy(lake, wide_session(tmp_path / "in", 15), "policy.json")
+    bring_in(lake, [tmp_path / "in"], Reporter())
+    (blocked / "pitwall_v2.json").mkdir(parents=True)  # nothing can be written there
+    trained = train(lake, Window(), TrainConfig(**QUICK), Reporter())
+    assert trained.published.version == 2 and trained.engine_file is None
+    assert "pitwall models deliver 2" in trained.notes[-1]
+    assert sql(lake, "select version from models order by 1") == [(1,), (2,)]
+    lake.catalog.engine.dispose()
 
 
 def test_an_empty_lake_has_no_window(home):

@@ -18,7 +18,7 @@ TYPES = {
     "row_index": pa.int32(), "agent_index": pa.int32(), "step": pa.int32(), "reward": pa.float32(),
     "log_prob": pa.float32(), "value": pa.float32(), "next_value": pa.float32(), "terminated": pa.bool_(),
     "truncated": pa.bool_(), "gap_before": pa.bool_(), "gap_after": pa.bool_(), "policy_version": pa.int32(),
-    "claimed_version": pa.int32(), "noise_scale": pa.float64(), "in_window": pa.bool_(),
+    "claimed_version": pa.int32(), "verdict": pa.string(), "noise_scale": pa.float64(), "in_window": pa.bool_(),
 }  # fmt: skip
 
 
@@ -45,7 +45,8 @@ def table(documents, space=SPACE, **columns):
                 "reward": experience["reward"], "log_prob": experience["log_prob"], "value": experience["value"],
                 "next_value": experience.get("next_value"), "terminated": experience["done"],
                 "truncated": experience.get("truncated", False), "gap_before": False, "gap_after": False,
-                "policy_version": 1, "claimed_version": None, "noise_scale": None, "in_window": True,
+                "policy_version": 1, "claimed_version": None, "verdict": "author", "noise_scale": None,
+                "in_window": True,
                 **dict(zip(space.observation_columns, experience["state"], strict=True)),
                 **{f"action_{name}": value for name, value in experience["action"].items()}, **columns,
             })  # fmt: skip

@@ -92,3 +92,15 @@ def test_no_rollouts_have_no_authors(author, documents):
 def test_a_rollout_without_noise_has_the_factor_one(author, documents):
     found = attribute(table([collect(author, noise=1.0, rows=64)]), SPACE, {1: author})
     assert found.noise["noise_scale"].to_numpy() == pytest.approx(1.0, rel=1e-4)
+
+
+@pytest.mark.parametrize("noise", [0.05, 0.1, 0.3])
+def test_actions_that_lie_at_their_clamps_hide_no_author(author, noise):
+    leaning = Policy(author.sizes, author.actions, author.flat.clone(), None)
+    leaning.parameters.mean_bias.sub_(1.0)  # throttle and brake want to be negative: nearly all are clamped to 0
+    documents = [collect(leaning, noise, rows=400, seed=seed) for seed in range(3)]
+    pressed = [row["action"]["throttle"] == 0 and row["action"]["brake"] == 0 for row in documents[0]["experiences"]]
+    assert sum(pressed) > 200
+    found = attribute(table(documents), SPACE, {1: leaning, 2: author})
+    assert [rollout.version for rollout in found.rollouts] == [1, 1, 1]
+    assert np.abs(np.array(found.noise["noise_scale"].to_pylist()) / noise - 1).max() < 1e-4

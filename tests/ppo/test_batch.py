@@ -22,7 +22,7 @@ def drive(*rollouts, **columns):
                 "run_id": "run", "rollout_id": f"r{position}", "rollout_position": position, "rollout_index": position,
                 "row_index": step, "agent_index": 0, "step": step, "reward": at, "log_prob": -1, "value": 10 * at,
                 "next_value": None, "terminated": False, "truncated": False, "gap_before": False, "gap_after": False,
-                "policy_version": 1, "claimed_version": None, "noise_scale": 0.2, "in_window": True,
+                "policy_version": 1, "verdict": "author", "noise_scale": 0.2, "in_window": True,
                 "obs_00": at, "obs_01": 0, "action_push": at, **columns,
             })  # fmt: skip
             at += 1
@@ -115,7 +115,7 @@ def test_an_end_needs_no_bootstrap_and_a_time_limit_does():
 def test_a_refuted_claim_is_not_trained_on():
     rows = drive(3, 3)
     for row in rows[3:]:
-        row.update(policy_version=None, claimed_version=7, noise_scale=None)
+        row.update(policy_version=None, verdict="claim_refuted", noise_scale=None)
     assert batch_of(rows).counts == {"trained": 2, "bootstrap_only": 1, "claim_refuted": 3}
 
 

@@ -133,3 +133,13 @@ def test_a_killed_ingest_goes_on_where_it_was(lake, catalog_url, tmp_path, expor
     assert snapshot(lake) == expected
     shutil.rmtree(lake.paths.scratch)  # what was unfinished is nobody's
     assert sql(lake, "select count(*) from experiences") == [(sum(row[3] for row in expected["rollouts"]),)]
+
+
+def test_a_folder_of_copies_renames_no_run(lake, exports, tmp_path):
+    ingest(lake, [exports])
+    before = snapshot(lake)
+    copies = tmp_path / "0" / exports.name  # before the first by path
+    shutil.copytree(exports, copies)
+    assert not ingest(lake, [copies]).accepted
+    after = snapshot(lake)
+    assert all(after[name] == before[name] for name in before if name != "rejects")
