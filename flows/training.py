@@ -140,7 +140,7 @@ def _learn(
 ) -> _Learned:
     from ppo.batch import Batch
     from ppo.clone import clone
-    from ppo.learner import device_for
+    from ppo.device import device_for
     from ppo.learner import train as learn
     from ppo.parity import golden_inputs
     from ppo.policy import Policy

@@ -56,9 +56,9 @@ class Authorship(NamedTuple):
 def attribute(rollouts: pa.Table, space: Space, candidates: Mapping[int, Policy]) -> Authorship:
     """Finds the author of each rollout among `candidates` (version -> policy).
 
-    Columns read: rollout_id, rollout_index, agent_index, step, obs_*, action_*, log_prob, value, terminated, truncated,
-    gap_before, gap_after and claimed_version (nullable; else policy_version). Of identical policies the claimed one
-    is the author, else the newest. Tolerances are the float32 error of the network's own sums, not constants.
+    Columns read: rollout_id, rollout_index, row_index, agent_index, step, obs_*, action_*, log_prob, value, terminated,
+    truncated, gap_before, gap_after and claimed_version (nullable; else policy_version). Of identical policies the
+    claimed one is the author, else the newest. Tolerances are the float32 error of the network's own sums.
     """
     if rollouts.num_rows == 0:
         return Authorship([], _Noise().table(set()))
@@ -118,6 +118,9 @@ class _Session:
         fitting = {v: policy for v, policy in candidates.items() if (policy.observations, policy.actions) == shape}
         self.candidates = {version: fitting[version].folded() for version in sorted(fitting, reverse=True)}
         self.value_error: dict[tuple[str, int], float] = {}
+        self.near_miss: dict[str, tuple[int, NDArray[np.bool_]]] = {}
+        """The version whose values agree on most rows of a rollout, but not on all, and on which."""
+        self.row_index = column(table, "row_index", np.int64)
         self.refuted: dict[str, tuple[int, float]] = {}
         self.apart: set[str] = set()
         """Rollouts whose episodes are solved without their neighbours'."""
@@ -134,7 +137,10 @@ class _Session:
         for version, policy in self.candidates.items():
             near = self._value_agrees(policy, joined).reshape(-1, PROBES)
             for name, hits in zip(self.rows, near, strict=True):
-                if hits.all() and self._value_agrees(policy, self.rows[name]).all():
+                agrees = self._value_agrees(policy, self.rows[name]) if hits.mean() > 0.5 else hits[:0]
+                if len(agrees) and not agrees.all():
+                    self.near_miss.setdefault(name, (version, agrees))
+                if len(agrees) and agrees.all():
                     matching[name].append(version)
                     prediction = predict(policy, self.observations[self.rows[name]])
                     self.value_error[name, version] = float(
@@ -211,6 +217,13 @@ class _Session:
             known = f"the {len(self.candidates)} candidates" if self.candidates else "no candidate of this shape"
             named = "" if claim is None else f" It claims version {claim}."
             verdict: Verdict = "claim_refuted" if claim in self.candidates else "unknown"
+            if rollout in self.near_miss:
+                version, agrees = self.near_miss[rollout]
+                first = int(self.row_index[self.rows[rollout][~agrees][0]])
+                named += (
+                    f" Version {version} comes near: {agrees.sum()} of {len(agrees)} rows have its values, "
+                    f"experiences[{first}] has not."
+                )
             return Attribution(rollout, None, verdict, (
                 f"{rollout}: value agrees with none of {known}.{named} Import the policy that collected it, "
                 "or start by a clone"

@@ -17,7 +17,8 @@ from ppo import loss
 from ppo.adam import Adam
 from ppo.backprop import Backprop
 from ppo.batch import Batch
-from ppo.learner import one_thread_if_small, permutation
+from ppo.device import one_thread_if_small
+from ppo.learner import permutation
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
 from schemas.errors import TrainingStopped

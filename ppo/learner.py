@@ -7,8 +7,7 @@ Legend: N rows, B rows of a minibatch, U actions.
 
 import math
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
@@ -19,17 +18,16 @@ from ppo import loss
 from ppo.adam import Adam
 from ppo.backprop import Backprop
 from ppo.batch import Batch
+from ppo.device import one_thread_if_small
 from ppo.gae import gae
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
 from ppo.sources import Source, judge
-from schemas.errors import SettingsRejected, TrainingStopped
+from schemas.errors import TrainingStopped
 from schemas.training import TrainConfig
 
 Progress = Callable[[int, int, dict[str, float]], None]
 """Called after each epoch with its number from 1, the number of epochs and the epoch's metrics."""
-BUSY_BATCH = 1024
-"""Rows in a minibatch from which on a second thread, or a GPU, pays."""
 
 
 @dataclass(frozen=True)
@@ -258,24 +256,6 @@ def permutation(rows: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(rows, generator=generator)
 
 
-def device_for(config: TrainConfig) -> torch.device:
-    """The device that `config` names; auto takes a GPU only where minibatches are large enough to keep it busy.
-
-    Raises SettingsRejected where this machine, or this build of torch, has no such device.
-    """
-    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    if not present.get(config.device, True):
-        raise SettingsRejected(
-            f"device is {config.device!r}, which this machine, or torch {torch.__version__}, does not have. "
-            "Take auto or cpu, or install a build of torch for it"
-        )
-    if config.device != "auto":
-        return torch.device(config.device)
-    if config.batch_size >= BUSY_BATCH and torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if config.batch_size >= BUSY_BATCH and torch.backends.mps.is_available() else "cpu")
-
-
 def _standard(advantage: Tensor) -> Tensor:
     deviation, mean = torch.std_mean(advantage, correction=0)
     return (advantage - mean) / (deviation + 1e-8)
@@ -290,14 +270,3 @@ def _adapt(rate: Tensor, kl: Tensor, target: float) -> None:
 def _all_gated(sources: list[Source]) -> str:
     closed = "; ".join(f"version {source.name}: {source.reason}" for source in sources)
     return f"window: every source version is too far from the policy at the start ({closed}). Select fresher rollouts"
-
-
-@contextmanager
-def one_thread_if_small(batch_size: int) -> Iterator[None]:
-    """Two threads are slower than one on small minibatches."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1 if batch_size < BUSY_BATCH else before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -1,3 +1,5 @@
+import json
+
 import numpy as np
 import pytest
 
@@ -104,3 +106,11 @@ def test_actions_that_lie_at_their_clamps_hide_no_author(author, noise):
     found = attribute(table(documents), SPACE, {1: leaning, 2: author})
     assert [rollout.version for rollout in found.rollouts] == [1, 1, 1]
     assert np.abs(np.array(found.noise["noise_scale"].to_pylist()) / noise - 1).max() < 1e-4
+
+
+def test_a_foreign_value_is_named_with_its_row(author, documents):
+    spoilt = json.loads(json.dumps(documents[0]))
+    spoilt["experiences"][412]["value"] += 0.1
+    (found,) = attribute(table([spoilt]), SPACE, {1: author}).rollouts
+    assert found.verdict == "unknown"
+    assert "2047 of 2048 rows have its values, experiences[412] has not" in found.message

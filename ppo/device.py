@@ -1,0 +1,44 @@
+"""Where an update runs, and on how many threads.
+
+Arrives: a `TrainConfig`. Leaves: a torch device that is there, and a number of threads that pays.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from schemas.errors import SettingsRejected
+from schemas.training import TrainConfig
+
+BUSY_BATCH = 1024
+"""Rows in a minibatch from which on a second thread, or a GPU, pays."""
+
+
+def device_for(config: TrainConfig) -> torch.device:
+    """The device that `config` names; auto takes a GPU only where minibatches are large enough to keep it busy.
+
+    Raises SettingsRejected where this machine, or this build of torch, has no such device.
+    """
+    present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if not present.get(config.device, True):
+        raise SettingsRejected(
+            f"device is {config.device!r}, which this machine, or torch {torch.__version__}, does not have. "
+            "Take auto or cpu, or install a build of torch for it"
+        )
+    if config.device != "auto":
+        return torch.device(config.device)
+    if config.batch_size >= BUSY_BATCH and torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if config.batch_size >= BUSY_BATCH and torch.backends.mps.is_available() else "cpu")
+
+
+@contextmanager
+def one_thread_if_small(batch_size: int) -> Iterator[None]:
+    """Two threads are slower than one on small minibatches."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1 if batch_size < BUSY_BATCH else before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
