@@ -134,7 +134,9 @@ def test_the_prompt_ends_with_ctrl_d_and_survives_ctrl_c(home: Path, capsys: pyt
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no signal for one process's Ctrl-C")
-def test_ctrl_c_cancels_a_statement_and_the_lake_goes_on_answering(home: Path):
+def test_ctrl_c_cancels_a_statement_and_the_lake_goes_on_answering(home: Path, request: pytest.FixtureRequest):
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background has it ignored
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
     lake = Lake.open(Settings.load(home=home))
     alarm = threading.Timer(1.5, os.kill, (os.getpid(), signal.SIGINT))
     alarm.start()
