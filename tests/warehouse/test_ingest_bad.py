@@ -2,6 +2,7 @@ import gzip
 import os
 import re
 import time
+from pathlib import Path
 
 import pytest
 
@@ -140,10 +141,13 @@ def test_exported_rejects_are_the_files_themselves(lake, bad, tmp_path):
     folder, expected, _ = bad
     copies = rejects.export(lake, tmp_path / "mend")
     assert len(copies) == sum(one["file"] == "rejected" for one in expected.values())
-    assert all(copy.read_bytes() == (folder / copy.name).read_bytes() for copy in copies)
-    copies[0].write_bytes(b"mine")
+    for copy, origin in copies.items():
+        assert Path(origin) == folder / copy.name
+        assert copy.read_bytes() == Path(origin).read_bytes()
+    mended = next(iter(copies))
+    mended.write_bytes(b"mine")
     rejects.export(lake, tmp_path / "mend")
-    assert copies[0].read_bytes() == b"mine"
+    assert mended.read_bytes() == b"mine"
 
 
 def test_a_whole_file_that_is_completed_later_resolves_its_reject(lake, tmp_path):
