@@ -1,6 +1,5 @@
 """`pitwall lap`: the whole journey on the sample session, to see it once."""
 
-import gzip
 import time
 from pathlib import Path
 from typing import Annotated
@@ -8,6 +7,7 @@ from typing import Annotated
 import typer
 
 from pitwall import session
+from pitwall.models import read_policy_bytes
 
 SAMPLES = Path(__file__).parents[1] / "samples"
 
@@ -42,9 +42,7 @@ def lap(
     lake = context.obj.lake
     with Terminal() as terminal:
         if policy is not None:
-            raw = policy.read_bytes()
-            raw = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-            version = import_policy(lake, raw, policy.name, terminal)
+            version = import_policy(lake, read_policy_bytes(policy), policy.name, terminal)
             terminal.say(f"{policy.name} is version {version}")
         came = bring_in(lake, [folder], terminal)
         report = train(lake, RECENT, engine(), terminal)

@@ -143,7 +143,7 @@ def import_(
     ],
 ) -> None:
     """Bring in a policy that the engine wrote or drives with; the same weights twice are one version."""
-    raw = _read(file)
+    raw = read_policy_bytes(file)
     from flows.importing import import_policy
 
     typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name)}.")
@@ -156,16 +156,15 @@ def deliver(context: typer.Context, version: Version = "champion") -> None:
 
     Training delivers each new version by itself; this is the way back to an older one.
     """
+    from flows.publishing import hand_over
     from schemas.errors import SettingsRejected
-    from schemas.manifest import ENGINE
     from warehouse.engine_folder import check_engine_folder
-    from warehouse.engine_folder import deliver as put
-    from warehouse.registry import get, read_file
+    from warehouse.registry import get
 
     lake = _lake(context)
     check_engine_folder(lake.settings)
     number = get(lake, version).version
-    placed = put(lake.settings, number, read_file(lake, number, ENGINE))
+    placed = hand_over(lake, number)
     if placed is None:
         raise SettingsRejected("engine_models_dir is not set: where does the engine look? Set it in pitwall.toml")
     typer.echo(f"The engine loads version {number} from {placed}")
@@ -199,7 +198,8 @@ def _tell(move: "Move") -> None:
         typer.echo(f"{move.alias}: version {move.from_version or 'none'} -> version {move.to_version}")
 
 
-def _read(file: Path) -> bytes:
+def read_policy_bytes(file: Path) -> bytes:
+    """A policy file's own bytes, unpacked where it is a .gz; raises PolicyRejected where that is broken."""
     from schemas.errors import PolicyRejected
 
     raw = file.read_bytes()

@@ -71,9 +71,9 @@ def whole_file(target: Path, scratch: Path) -> Iterator[IO[bytes]]:
     Raises:
         StorageBusy: the disk is full or another program holds the file.
     """
-    scratch.mkdir(parents=True, exist_ok=True)
     unfinished = scratch / f"{uuid.uuid4().hex}.tmp"
     try:
+        scratch.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
             yield file
             file.flush()
@@ -83,7 +83,7 @@ def whole_file(target: Path, scratch: Path) -> Iterator[IO[bytes]]:
         sync_folder(target.parent)
     except OSError as error:
         raise StorageBusy(
-            f"{target}: cannot be written ({error}). Free the disk or close the program that holds it"
+            f"{target}: cannot be written ({error}). Free the disk or close the program that holds it, then try again"
         ) from error
     finally:
         with suppress(OSError):
