@@ -8,12 +8,12 @@ import pytest
 import sqlalchemy as sa
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("schemas", "warehouse", "ppo", "flows", "pitwall")
+ROOMS = ("schemas", "warehouse", "ppo", "flows", "pitwall", "racing")
 MAY_IMPORT = {
     "schemas": set(),
     "warehouse": {"schemas"},
     "ppo": {"schemas"},
-    "flows": {"schemas", "warehouse", "ppo"},
+    "flows": {"schemas", "warehouse", "ppo", "racing"},
     "pitwall": {"schemas", "warehouse", "ppo", "flows", "racing"},
     "racing": set(),
 }
