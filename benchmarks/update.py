@@ -69,7 +69,8 @@ def _batch(device: str) -> Batch:
     end = torch.arange(ROWS) % 128 == 127
     tensors = dict(
         observations=observations, actions=actions, reward=torch.randn(ROWS, generator=generator),
-        log_prob=log_prob(mean, log_std, actions, noise), value=value, next_value=value.roll(-1),
+        clamped=torch.zeros_like(actions), log_prob=log_prob(mean, log_std, actions, noise),
+        value=value, next_value=value.roll(-1),
         next_row=torch.full((ROWS,), -1), terminated=end, segment_end=end, noise_scale=noise,
         version=torch.ones(ROWS, dtype=torch.int64),
     )  # fmt: skip

@@ -121,6 +121,8 @@ class _Session:
         self.near_miss: dict[str, tuple[int, NDArray[np.bool_]]] = {}
         """The version whose values agree on most rows of a rollout, but not on all, and on which."""
         self.row_index = column(table, "row_index", np.int64)
+        self.predicted: dict[tuple[str, int], Prediction] = {}
+        """Of all rows of a rollout, by a version that may be its author."""
         self.refuted: dict[str, tuple[int, float]] = {}
         self.apart: set[str] = set()
         """Rollouts whose episodes are solved without their neighbours'."""
@@ -135,22 +137,28 @@ class _Session:
         joined = np.concatenate(list(probes.values())) if probes else np.zeros(0, np.intp)
         matching: dict[str, list[int]] = {name: [] for name in self.rows}
         for version, policy in self.candidates.items():
-            near = self._value_agrees(policy, joined).reshape(-1, PROBES)
+            near = self._value_agrees(predict(policy, self.observations[joined]), joined).reshape(-1, PROBES)
             for name, hits in zip(self.rows, near, strict=True):
-                agrees = self._value_agrees(policy, self.rows[name]) if hits.mean() > 0.5 else hits[:0]
+                agrees = hits[:0]
+                if hits.mean() > 0.5:
+                    agrees = self._value_agrees(self.prediction(name, version), self.rows[name])
                 if len(agrees) and not agrees.all():
                     self.near_miss.setdefault(name, (version, agrees))
                 if len(agrees) and agrees.all():
                     matching[name].append(version)
-                    prediction = predict(policy, self.observations[self.rows[name]])
-                    self.value_error[name, version] = float(
-                        np.abs(prediction.value - self.value[self.rows[name]]).max()
-                    )
+                    off = np.abs(self.prediction(name, version).value - self.value[self.rows[name]])
+                    self.value_error[name, version] = float(off.max())
         claims = self.claims()
         return {name: sorted(versions, key=lambda v: (v != claims[name], -v)) for name, versions in matching.items()}
 
-    def _value_agrees(self, policy: Policy, rows: Rows) -> NDArray[np.bool_]:
-        prediction = predict(policy, self.observations[rows])
+    def prediction(self, rollout: str, version: int) -> Prediction:
+        """Outputs of a version for every row of a rollout."""
+        if (rollout, version) not in self.predicted:
+            observations = self.observations[self.rows[rollout]]
+            self.predicted[rollout, version] = predict(self.candidates[version], observations)
+        return self.predicted[rollout, version]
+
+    def _value_agrees(self, prediction: Prediction, rows: Rows) -> NDArray[np.bool_]:
         agrees: NDArray[np.bool_] = np.abs(prediction.value - self.value[rows]) <= noise.SIGMAS * prediction.value_error
         return agrees
 
@@ -181,7 +189,7 @@ class _Session:
         q, c, error = np.zeros(count), np.zeros(count), np.ones(count)
         for name, version in authors.items():
             rows, policy = self.rows[name], self.candidates[version]
-            prediction = predict(policy, self.observations[rows])
+            prediction = self.prediction(name, version)
             log_std = policy.parameters.log_std.detach().double().cpu().numpy()
             q[rows], c[rows], error[rows] = _equation(
                 self.actions[rows], self.log_prob[rows], prediction, log_std, self.agent[rows]

@@ -10,13 +10,14 @@ import torch
 from torch import Tensor
 
 from ppo.policy import Parameters
+from schemas.policy_file import Mean
 
 
 class Backprop:
     """Gradients of `parameters` go to `gradients`: the same views, of another flat tensor."""
 
-    def __init__(self, parameters: Parameters, gradients: Parameters) -> None:
-        self.parameters, self.gradients = parameters, gradients
+    def __init__(self, parameters: Parameters, gradients: Parameters, activation: Mean = "tanh") -> None:
+        self.parameters, self.gradients, self.activation = parameters, gradients, activation
         self._buffers: dict[int, _Buffers] = {}
 
     @torch.no_grad()
@@ -27,7 +28,9 @@ class Backprop:
         below = observations.expand(2, -1, -1)
         for weight, bias, out in zip(parameters.weights, parameters.biases, hidden, strict=True):
             below = torch.baddbmm(bias, below, weight, out=out).clamp_(min=0)
-        mean = torch.addmm(parameters.mean_bias, below[0], parameters.mean_weight.T).tanh_()
+        mean = torch.addmm(parameters.mean_bias, below[0], parameters.mean_weight.T)
+        if self.activation == "tanh":
+            mean.tanh_()
         value = torch.addmv(parameters.value_bias, below[1], parameters.value_weight[0])
         return mean.requires_grad_(), value.requires_grad_()
 
@@ -36,7 +39,9 @@ class Backprop:
         """Writes d loss / d weights, given `mean.grad` and `value.grad` of the same minibatch's `forward`."""
         parameters, gradients, buffers = self.parameters, self.gradients, self._for(len(observations))
         assert mean.grad is not None and value.grad is not None
-        linear = mean.grad.addcmul_(mean.grad, mean.square(), value=-1)  # d tanh x = 1 - tanh^2 x
+        linear = mean.grad
+        if self.activation == "tanh":
+            linear.addcmul_(linear, mean.square(), value=-1)  # d tanh x = 1 - tanh^2 x
         above = buffers.slope[-1]
         torch.mm(linear.T, buffers.hidden[-1][0], out=gradients.mean_weight)
         torch.sum(linear, 0, out=gradients.mean_bias)

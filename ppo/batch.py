@@ -4,6 +4,7 @@ Arrives: the window's Arrow table, sorted by run_id, agent_index, rollout_positi
 Legend: M rows with an observation, N <= M rows trained on (the first N of M, in time order per agent), O, U.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,6 +31,8 @@ class Batch:
     """(N, U) float32, as applied."""
     reward: Tensor
     """(N,)"""
+    clamped: Tensor
+    """(N, U) 1 where the action lies at the lower bound of its range, -1 at the upper, else 0."""
     log_prob: Tensor
     """(N,) of the behaviour policy, noise included (nats)."""
     value: Tensor
@@ -83,10 +86,12 @@ class Batch:
                 out[:, at] = column(table, name, np.float32)[rows]
             return torch.from_numpy(out).to(device)
 
+        actions = matrix(space.action_columns, trained)
         noise = np.nan_to_num(column(table, "noise_scale", np.float32)[trained], nan=1.0)
         return cls(
             observations=matrix(space.observation_columns, np.concatenate([trained, peeked])),
-            actions=matrix(space.action_columns, trained),
+            actions=actions,
+            clamped=_clamped(actions, space),
             **{name: tensor(column(table, name, np.float32)[trained]) for name in ("reward", "log_prob", "value")},
             next_value=tensor(after.value[trained]),
             next_row=tensor(np.where(after.by_row[trained], place[trained + 1], UNKNOWN)),
@@ -140,6 +145,13 @@ def _versions(table: pa.Table) -> NDArray[np.int64]:
     filled = table["policy_version"].combine_chunks().fill_null(UNKNOWN)
     versions: NDArray[np.int64] = filled.to_numpy(zero_copy_only=False).astype(np.int64)
     return versions
+
+
+def _clamped(actions: Tensor, space: Space) -> Tensor:
+    low = [-math.inf if feature.low is None else feature.low for feature in space.actions]
+    high = [math.inf if feature.high is None else feature.high for feature in space.actions]
+    below, above = (actions <= actions.new_tensor(low)), (actions >= actions.new_tensor(high))
+    return below.to(actions.dtype) - above.to(actions.dtype)
 
 
 def _fates(table: pa.Table) -> NDArray[np.str_]:

@@ -8,7 +8,7 @@ Legend: N rows, B rows of a minibatch, U actions.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -21,6 +21,7 @@ from ppo.device import one_thread_if_small
 from ppo.learner import permutation
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
+from ppo.return_scale import ReturnScale
 from schemas.errors import TrainingStopped
 from schemas.training import TrainConfig
 
@@ -42,14 +43,17 @@ class Cloned:
 
 def clone(batch: Batch, config: TrainConfig, progress: Callable[[int, int], None] | None = None) -> Cloned:
     """Fits a fresh policy of `config.hidden`; raises TrainingStopped when the fit is not finite."""
-    policy = Policy.fresh(batch.observations.shape[1], batch.actions.shape[1], config.hidden, config.seed)
+    policy = Policy.fresh(batch.observations.shape[1], batch.actions.shape[1], config.hidden, config.seed,
+                          mean=config.mean, initial_std=config.initial_std)  # fmt: skip
     if config.normalise_observations:
-        policy = Policy(policy.sizes, policy.actions, policy.flat,
-                        Normaliser.identity(policy.observations).seen(batch.observations[: len(batch)]))  # fmt: skip
+        seen = Normaliser.identity(policy.observations).seen(batch.observations[: len(batch)])
+        policy = replace(policy, normaliser=seen)
+    if config.scale_returns:
+        policy = replace(policy, return_scale=ReturnScale.identity().seen(batch.value))
     train_rows, held_out = _split(batch, config.seed)
     with one_thread_if_small(BATCH):
         flat = _fit(policy, batch, config, train_rows, held_out, progress)
-    fitted = Policy(policy.sizes, policy.actions, flat.cpu(), policy.normaliser)
+    fitted = replace(policy, flat=flat.cpu())
     metrics = _judge(fitted.to(batch.observations.device), batch, held_out)
     if not all(math.isfinite(value) for value in metrics.values()):
         raise TrainingStopped(
@@ -70,10 +74,11 @@ def _fit(
     flat = policy.flat.to(batch.observations.device, copy=True)
     gradient = torch.zeros_like(flat)
     parameters, gradients = (views(tensor, policy.sizes, policy.actions) for tensor in (flat, gradient))
-    backprop, optimizer = Backprop(parameters, gradients), Adam(flat, config.adam_eps)
+    backprop, optimizer = Backprop(parameters, gradients, policy.mean), Adam(flat, config.adam_eps)
     rate = torch.tensor(config.clone_learning_rate, device=flat.device)
     observations = batch.observations if policy.normaliser is None else policy.normaliser(batch.observations)
-    spread = batch.value[rows].var(correction=0).clamp(min=1e-6)
+    recorded = batch.value / policy.unit
+    spread = recorded[rows].var(correction=0).clamp(min=1e-6)
     error = batch.actions[rows].var(dim=0, correction=0)
     count = math.ceil(len(rows) / BATCH)
     epochs = max(config.clone_epochs, math.ceil(config.clone_updates / count))
@@ -86,17 +91,17 @@ def _fit(
             parameters.log_std.copy_(0.5 * error.log()).clamp_(config.log_std_min, config.log_std_max)
             mean, value = backprop.forward(observations[chosen])
             density = loss.log_prob(mean, parameters.log_std, batch.actions[chosen], batch.noise_scale[chosen])
-            critic = loss.value_loss(value, value, batch.value[chosen], None) / spread
+            critic = loss.value_loss(value, value, recorded[chosen], None) / spread
             total = critic - density.mean()
             total.backward()  # type: ignore[no-untyped-call]
             backprop.backward(observations[chosen], mean, value)
             optimizer.step(gradient, rate, max_norm=10.0)
             error.lerp_((batch.actions[chosen] - mean.detach()).square().mean(0), 0.02)
         with torch.no_grad():
-            mean, value = forward(parameters, observations[held_out])
+            mean, value = forward(parameters, observations[held_out], policy.mean)
             unseen = (batch.actions[held_out] - mean).square().mean(0).clamp(min=1e-8)
             parameters.log_std.copy_(0.5 * unseen.log()).clamp_(config.log_std_min, config.log_std_max)
-            misfit = loss.value_loss(value, value, batch.value[held_out], None) / spread
+            misfit = loss.value_loss(value, value, recorded[held_out], None) / spread
             score = float(0.5 * unseen.log().sum() + misfit)  # minus the log-likelihood, up to a constant
         if score < best_score:
             best, best_score = flat.clone(), score

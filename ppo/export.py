@@ -1,7 +1,8 @@
 """A policy in the formats of others: the engine's JSON, ONNX and safetensors. All bytes, no file.
 
-Arrives: a `Policy` and its `Space`. Leaves: bytes whose normaliser is folded in. The ONNX graph is put together from
-its few operators instead of traced: it holds nothing else, loads in any runtime of opset 15, and is made in memory.
+Arrives: a `Policy` and its `Space`. Leaves: bytes with normaliser and return scale folded in. The ONNX graph is put
+together from its few operators instead of traced: it holds nothing else, loads in any runtime of opset 15, and is made
+in memory.
 Legend: N rows, O observations, U actions.
 """
 
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto, checker, helper, numpy_helper
 
 from ppo.policy import Policy
+from schemas.errors import PolicyRejected
 from schemas.policy_file import Layer, write_policy
 from schemas.space import Space
 
@@ -19,8 +21,16 @@ OPSET, IR_VERSION = 15, 8
 
 
 def engine_json(policy: Policy, space: Space, pitwall: Mapping[str, object] | None = None) -> bytes:
-    """The engine's policy file; raises ValueError when the policy is not of this space."""
+    """The engine's policy file; raises ValueError when the policy is not of this space.
+
+    Raises PolicyRejected for an identity mean in the racing engine's own space: the engine would apply tanh.
+    """
     _fits(policy, space)
+    if policy.mean != "tanh" and space.is_engine:
+        raise PolicyRejected(
+            f"policy: mean is {policy.mean}, wanted tanh for the actions steer, throttle and brake: the racing engine "
+            "applies tanh in any case and would drive another policy. Start from a policy with mean=tanh"
+        )
     return write_policy(policy.to_engine(None if pitwall is None else dict(pitwall)))
 
 
@@ -33,8 +43,11 @@ def onnx(policy: Policy, space: Space) -> bytes:
     """A graph from observation (N, O) to action (N, U) clamped to the ranges, mean (N, U) and value (N, 1)."""
     _fits(policy, space)
     file, graph = policy.to_engine(), _Graph()
-    actor = graph.dense(graph.trunk("observation", file.policy_layers, "actor"), file.policy_head)
-    mean = graph.node("Tanh", [actor], "mean")
+    actor = graph.trunk("observation", file.policy_layers, "actor")
+    if policy.mean == "tanh":
+        mean = graph.node("Tanh", [graph.dense(actor, file.policy_head)], "mean")
+    else:
+        mean = graph.dense(actor, file.policy_head, "mean")
     graph.dense(graph.trunk("observation", file.value_layers, "critic"), file.value_head, "value")
     graph.clamp(mean, space, "action")
     width, actions = len(space.observations), len(space.actions)

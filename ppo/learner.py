@@ -7,7 +7,7 @@ Legend: N rows, B rows of a minibatch, U actions.
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 
@@ -22,6 +22,8 @@ from ppo.device import one_thread_if_small
 from ppo.gae import gae
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
+from ppo.reference import Reference
+from ppo.return_scale import ReturnScale
 from ppo.sources import Source, judge
 from schemas.errors import TrainingStopped
 from schemas.training import TrainConfig
@@ -46,13 +48,19 @@ def train(
     config: TrainConfig,
     optimizer_state: bytes | None = None,
     progress: Progress | None = None,
+    collectors: Mapping[int, Policy] | None = None,
 ) -> Trained:
-    """Trains a copy of `policy`; raises TrainingStopped on a loss that is not finite, with the rows' addresses."""
+    """Trains a copy of `policy`; raises TrainingStopped on a loss that is not finite, with the rows' addresses.
+
+    `collectors` are the behaviour policies by version, where they are known; see `ppo.reference`.
+    """
     device = batch.observations.device
+    if config.noise == "ignored":
+        batch = replace(batch, noise_scale=torch.ones_like(batch.noise_scale))
     with one_thread_if_small(config.batch_size):
         started = time.perf_counter()
         policy = start(policy, batch, config)
-        run = _Run(policy, batch, config)
+        run = _Run(policy, batch, config, collectors or {})
         optimizer = Adam(run.flat, config.adam_eps)
         learning_rate = config.learning_rate
         if optimizer_state is not None:
@@ -74,17 +82,40 @@ def train(
 
 
 def start(policy: Policy, batch: Batch, config: TrainConfig) -> Policy:
-    """The policy with its normaliser moved to the new rows. The first layers move against it: the function stays."""
-    if not config.normalise_observations and policy.normaliser is None:
-        return policy
+    """The policy with its normaliser and return scale moved to the new rows, as far as the configuration has them.
+
+    First layers and value head move against them: the function stays.
+    """
+    if config.normalise_observations:
+        policy = _normalised(policy, batch)
+    if config.scale_returns:
+        policy = _scaled(policy, batch.value, _gae(batch, batch.value, batch.next_value, config)[1])
+    return policy
+
+
+def _normalised(policy: Policy, batch: Batch) -> Policy:
     old = policy.normaliser or Normaliser.identity(policy.observations)
-    new = old.seen(batch.observations[: len(batch)]) if config.normalise_observations else old
+    new = old.seen(batch.observations[: len(batch)])
     flat = policy.flat.clone()
     parameters = views(flat, policy.sizes, policy.actions)
     weights, biases = parameters.weights[0], parameters.biases[0]
     for moved, first in zip(old.moved(weights, biases, new), (weights, biases), strict=True):
         first.copy_(moved)
     return replace(policy, flat=flat, normaliser=new)
+
+
+def _scaled(policy: Policy, value: Tensor, returns: Tensor) -> Policy:
+    old = policy.return_scale or ReturnScale.identity()
+    new = old.seen(value, returns)
+    flat = policy.flat.clone()
+    parameters = views(flat, policy.sizes, policy.actions)
+    for head in (parameters.value_weight, parameters.value_bias):
+        head.mul_(old.unit / new.unit)
+    return replace(policy, flat=flat, return_scale=new)
+
+
+def _gae(batch: Batch, value: Tensor, next_value: Tensor, config: TrainConfig) -> tuple[Tensor, Tensor]:
+    return gae(batch.reward, value, next_value, batch.terminated, batch.segment_end, config.gamma, config.gae_lambda)
 
 
 class Minibatch(NamedTuple):
@@ -96,11 +127,14 @@ class Minibatch(NamedTuple):
     """(B, U) actions / noise: with the scaled mean, z needs one division less."""
     inverse_noise: Tensor
     """(B, 1)"""
+    clamped: Tensor
+    """(B, U) as in the batch."""
     constant: Tensor
-    """(B,) what log pi_theta - log pi_prox has besides the weights."""
+    """(B,) what log pi_theta - log pi_anchor has besides the weights."""
     weight: Tensor
-    """(B,) pi_prox / pi_beh, capped."""
+    """(B,) pi_prox / pi_beh, capped; 1 for the plain objective."""
     advantage: Tensor
+    """(B,) as returns and value in the critic's unit."""
     returns: Tensor
     value: Tensor
 
@@ -108,46 +142,45 @@ class Minibatch(NamedTuple):
 class _Run:
     """The tensors of one update."""
 
-    def __init__(self, policy: Policy, batch: Batch, config: TrainConfig) -> None:
+    def __init__(self, policy: Policy, batch: Batch, config: TrainConfig, collectors: Mapping[int, Policy]) -> None:
         self.batch, self.config, self.policy = batch, config, policy
         self.flat = policy.flat.to(batch.observations.device, copy=True)
         self.gradient = torch.zeros_like(self.flat)
         self.parameters, gradients = (views(flat, policy.sizes, policy.actions) for flat in (self.flat, self.gradient))
-        self.backprop = Backprop(self.parameters, gradients)
+        self.backprop = Backprop(self.parameters, gradients, policy.mean)
         self.log_std = self.parameters.log_std.detach()
         self.parameters.log_std.requires_grad_()
         observations = batch.observations
         self.observations = observations if policy.normaliser is None else policy.normaliser(observations)
         with torch.no_grad():
-            mean, _ = forward(self.parameters, self.observations[: len(batch)])
-            self.proximal = loss.log_prob(mean, self.log_std, batch.actions, batch.noise_scale)
-        # The engine's bounds hold from the first step on; the proximal policy is the one that arrived.
-        self.sources = judge(self.proximal, batch, config)
+            mean, _ = self._forward(self.observations[: len(batch)])
+            # The engine's bounds hold from the first step on; the proximal policy is the one that arrived.
+            self.reference = Reference.of(policy, mean, batch, config, collectors)
+        self.sources = judge(self.reference.log_weight, batch, config)
         self.kept = torch.cat([source.rows for source in self.sources if source.trusted] or [batch.version[:0]])
         if not len(self.kept):
             raise TrainingStopped(_all_gated(self.sources))
         self.kept = self.kept.sort().values
-        self.weight = loss.behaviour_weight(self.proximal, batch.log_prob, config.weight_cap)
-        self.value, self.next_value = batch.value, batch.next_value
-        self.advantage, self.returns = self._gae()
+        log_weight = self.reference.log_weight if config.objective == "decoupled" else torch.zeros_like(batch.reward)
+        self.weight = loss.behaviour_weight(log_weight, config.weight_cap)
+        self.value = batch.value
+        self.advantage, self.returns = _gae(batch, self.value, batch.next_value, config)
         self.recorded = self.returns
-        # Unit of the critic's error: the returns' deviation where the configuration asks for it.
-        self.returns_scale = max(float(self.returns.std(correction=0)), 1e-6) if config.scale_returns else 1.0
         self.first: Tensor | None = None
 
-    def _gae(self) -> tuple[Tensor, Tensor]:
-        batch, config = self.batch, self.config
-        return gae(batch.reward, self.value, self.next_value, batch.terminated, batch.segment_end,
-                   config.gamma, config.gae_lambda)  # fmt: skip
+    def _forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
+        """Normalised (N, O) -> mean (N, U), value (N,) in units of reward."""
+        mean, value = forward(self.parameters, observations, self.policy.mean)
+        return mean, value * self.policy.unit
 
     @torch.no_grad()
     def estimate(self) -> None:
         """Advantages and returns of the current critic, where the window holds the next observation."""
-        _, value = forward(self.parameters, self.observations)
+        _, value = self._forward(self.observations)
         inside = self.batch.next_row >= 0
         self.value = value[: len(self.batch)]
-        self.next_value = torch.where(inside, value[self.batch.next_row.clamp(min=0)], self.batch.next_value)
-        self.advantage, self.returns = self._gae()
+        next_value = torch.where(inside, value[self.batch.next_row.clamp(min=0)], self.batch.next_value)
+        self.advantage, self.returns = _gae(self.batch, self.value, next_value, self.config)
 
     def epoch(self, epoch: int, optimizer: Adam, rate: Tensor) -> dict[str, float]:
         """Every kept row once; returns the epoch's means."""
@@ -161,7 +194,7 @@ class _Run:
             measures, log_ratio = self._gradient(Minibatch(*columns))
             if self.first is None:
                 rows = order.tensor_split(count)[0]
-                self.first = (log_ratio + self.proximal[rows] - self.batch.log_prob[rows]).exp()
+                self.first = (log_ratio + self.reference.provable[rows] - self.batch.log_prob[rows]).exp()
             norm = optimizer.step(self.gradient, rate, config.max_grad_norm)
             with torch.no_grad():
                 self.log_std.clamp_(config.log_std_min, config.log_std_max)
@@ -181,34 +214,37 @@ class _Run:
         return means | {"entropy": float(loss.entropy(self.log_std)), "learning_rate": float(rate)}
 
     def _ordered(self, order: Tensor) -> Minibatch:
-        batch, config = self.batch, self.config
-        noise, advantage = batch.noise_scale[order], self.advantage[order]
+        batch, config, unit = self.batch, self.config, self.policy.unit
+        noise, advantage = batch.noise_scale[order], self.advantage[order] / unit
         if config.advantage_normalisation == "batch":
             advantage = _standard(advantage)
-        constant = -batch.actions.shape[1] * (noise.log() + loss.HALF_LOG_2PI) - self.proximal[order]
+        clamped = batch.clamped[order]
+        drawn = batch.actions.shape[1] if self.reference.clamped is None else (clamped == 0).sum(1)
+        constant = -drawn * (noise.log() + loss.HALF_LOG_2PI) - self.reference.anchor[order]
         return Minibatch(
             observations=self.observations[order],
             scaled_actions=batch.actions[order] / noise[:, None],
             inverse_noise=noise.reciprocal()[:, None],
+            clamped=clamped,
             constant=constant,
             weight=self.weight[order],
             advantage=advantage,
-            returns=self.returns[order],
-            value=self.value[order],
+            returns=self.returns[order] / unit,
+            value=self.value[order] / unit,
         )
 
     def _gradient(self, rows: Minibatch) -> tuple[list[Tensor], Tensor]:
-        """Fills `gradient` with that of the objective; returns measures of the minibatch and log pi_theta / pi_prox."""
+        """Fills `gradient` with that of the objective; returns measures and (B,) log pi_theta / pi_anchor."""
         config, parameters = self.config, self.parameters
         mean, value = self.backprop.forward(rows.observations)
         z = (rows.scaled_actions - mean * rows.inverse_noise) * torch.exp(-parameters.log_std)
         log_std = parameters.log_std.sum()
-        log_ratio = rows.constant - log_std - 0.5 * z.square().sum(1)
+        clamped = None if self.reference.clamped is None else rows.clamped
+        log_ratio = rows.constant + loss.summed(z, parameters.log_std, clamped)
         advantage = _standard(rows.advantage) if config.advantage_normalisation == "minibatch" else rows.advantage
         policy_loss, ratio = loss.policy_loss(log_ratio, rows.weight * advantage, config.clip)
-        clip = None if config.value_clip is None else config.value_clip * self.returns_scale
-        value_loss = loss.value_loss(value, rows.value, rows.returns, clip)
-        total = policy_loss + (config.value_coef / self.returns_scale**2) * value_loss - config.entropy_coef * log_std
+        value_loss = loss.value_loss(value, rows.value, rows.returns, config.value_clip)
+        total = policy_loss + config.value_coef * value_loss - config.entropy_coef * log_std
         parameters.log_std.grad = None
         total.backward()  # type: ignore[no-untyped-call]
         with torch.no_grad():
@@ -224,9 +260,10 @@ class _Run:
         batch = self.batch
         assert self.first is not None
         first = self.first.cpu().double()
-        mean, value = forward(self.parameters, self.observations[: len(batch)])
-        log_ratio = loss.log_prob(mean, self.log_std, batch.actions, batch.noise_scale) - self.proximal
-        log_ratio = log_ratio[self.kept]
+        mean, value = self._forward(self.observations[: len(batch)])
+        now = loss.log_prob(mean, self.log_std, batch.actions, batch.noise_scale, self.reference.clamped)
+        before = self.reference.density if self.reference.clamped is None else self.reference.anchor
+        log_ratio = (now - before)[self.kept]
         return {
             "rows": len(batch),
             "rows_trained": len(self.kept),

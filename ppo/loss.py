@@ -19,10 +19,26 @@ LOG_RATIO_MAX = 20.0
 """Nats; beyond it a ratio counts as this much."""
 
 
-def log_prob(mean: Tensor, log_std: Tensor, actions: Tensor, noise_scale: Tensor) -> Tensor:
-    """(N, U), (U,), (N, U), (N,) -> (N,) log density (nats) of a normal whose deviation is exp(log_std) * noise."""
+def log_prob(
+    mean: Tensor, log_std: Tensor, actions: Tensor, noise_scale: Tensor, clamped: Tensor | None = None
+) -> Tensor:
+    """(N, U), (U,), (N, U), (N,) -> (N,) log density (nats) of a normal whose deviation is exp(log_std) * noise.
+
+    With `clamped` (N, U), 1 at a lower and -1 at an upper clamp, else 0, actions there count by the mass beyond.
+    """
     z = (actions - mean) * torch.exp(-log_std) / noise_scale.unsqueeze(1)
-    return -0.5 * z.square().sum(1) - log_std.sum() - log_std.shape[0] * (noise_scale.log() + HALF_LOG_2PI)
+    constant = noise_scale.log() + HALF_LOG_2PI
+    if clamped is None:
+        return -0.5 * z.square().sum(1) - log_std.sum() - log_std.shape[0] * constant
+    return summed(z, log_std, clamped) - (clamped == 0).sum(1) * constant
+
+
+def summed(z: Tensor, log_std: Tensor, clamped: Tensor | None) -> Tensor:
+    """(N, U) -> (N,) log-probs without their constants: log densities inside, log mass beyond a clamp."""
+    if clamped is None:
+        return -0.5 * z.square().sum(1) - log_std.sum()
+    inside = -0.5 * z.square() - log_std
+    return torch.where(clamped == 0, inside, torch.special.log_ndtr(clamped * z)).sum(1)
 
 
 def entropy(log_std: Tensor) -> Tensor:
@@ -48,9 +64,9 @@ def value_loss(value: Tensor, recorded: Tensor, returns: Tensor, clip: float | N
     return 0.5 * error.mean()
 
 
-def behaviour_weight(proximal: Tensor, behaviour: Tensor, cap: float) -> Tensor:
-    """pi_prox / pi_beh (N,) from log-probs (nats), at most `cap`."""
-    return (proximal - behaviour).clamp(max=math.log(cap)).exp()
+def behaviour_weight(log_weight: Tensor, cap: float) -> Tensor:
+    """pi_prox / pi_beh (N,) from its logarithm, at most `cap`."""
+    return log_weight.clamp(max=math.log(cap)).exp()
 
 
 def approximate_kl(log_ratio: Tensor) -> Tensor:

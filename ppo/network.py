@@ -1,6 +1,6 @@
 """The network's output with the error that float32 leaves in it, for comparing with numbers that an engine recorded.
 
-Arrives: a policy without normaliser, and observations. Leaves: float64 outputs and their standard errors.
+Arrives: a folded policy, and observations. Leaves: float64 outputs and their standard errors.
 Legend: N rows, O observations, U actions.
 """
 
@@ -42,12 +42,14 @@ def predict(policy: Policy, observations: Array) -> Prediction:
             variance, hidden = variance * (hidden > 0), np.maximum(hidden, 0)
         outputs.append(_dense(hidden, variance, *head))
     (linear, variance), (value, value_variance) = outputs
-    mean = np.tanh(linear)
-    mean_error = np.sqrt(variance * np.square(1 - np.square(mean)) + np.square(EPS * mean))
-    return Prediction(mean, mean_error, value[:, 0], np.sqrt(value_variance)[:, 0])
+    mean, mean_variance = linear, variance
+    if policy.mean == "tanh":
+        mean = np.tanh(linear)
+        mean_variance = variance * np.square(1 - np.square(mean)) + np.square(EPS * mean)
+    return Prediction(mean, np.sqrt(mean_variance), value[:, 0], np.sqrt(value_variance)[:, 0])
 
 
 def _dense(hidden: Array, variance: Array, weight: Tensor, bias: Tensor) -> tuple[Array, Array]:
     w, b = weight.detach().cpu().double().numpy(), bias.detach().cpu().double().numpy()
-    rounding = EPS**2 * (w.shape[1] / 12 + 1) * (np.square(hidden) @ np.square(w).T + np.square(b))
-    return hidden @ w.T + b, variance @ np.square(w).T + rounding
+    rounding = EPS**2 * (w.shape[1] / 12 + 1)
+    return hidden @ w.T + b, (variance + rounding * np.square(hidden)) @ np.square(w).T + rounding * np.square(b)

@@ -102,8 +102,11 @@ def log_roots(evidence: Evidence) -> Array:
     above = np.maximum(k + np.log(np.maximum(k, 1.0)), 1 + start)  # Newton on convex functions
     below = -k  # log t of the smaller root
     for _ in range(30):
-        above = above - _guarded(above - np.log(above) - k, 1 - 1 / above)
-        below = below - _guarded(np.exp(below) - below - k, np.exp(below) - 1)
+        step_above = _guarded(above - np.log(above) - k, 1 - 1 / above)
+        step_below = _guarded(np.exp(below) - below - k, np.exp(below) - 1)
+        above, below = above - step_above, below - step_below
+        if max(np.abs(step_above / above).max(), np.abs(step_below).max()) < 1e-12:
+            break
     log_t = np.stack([np.log(np.maximum(above, 1.0)), np.minimum(below, 0.0)], axis=1)
     roots: Array = 0.5 * (np.log(q / evidence.actions)[:, None] - log_t)
     return roots

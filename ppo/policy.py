@@ -9,9 +9,9 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 import numpy as np
 import torch
@@ -21,14 +21,17 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ppo.normaliser import Normaliser
+from ppo.return_scale import ReturnScale
 from schemas.errors import PolicyRejected
-from schemas.policy_file import Layer, PolicyFile, write_policy
+from schemas.policy_file import Layer, Mean, PolicyFile, write_policy
 from schemas.space import STD_RANGE
 
 LOG_STD_LOW, LOG_STD_HIGH = (np.float32(math.log(bound)) for bound in STD_RANGE)
 INITIAL_STD = 0.5
 """Standard deviation of a fresh policy; the engine multiplies it by its noise, 0.2 at first."""
-_NORMALISER = "normaliser."
+_NORMALISER, _RETURN_SCALE = "normaliser.", "return_scale."
+_MEAN = "mean_activation"
+"""Key in the header of safetensors; absent: tanh."""
 
 
 class Parameters(NamedTuple):
@@ -55,25 +58,38 @@ class Policy:
     """U."""
     flat: Tensor
     normaliser: Normaliser | None = None
+    return_scale: ReturnScale | None = None
+    """The value head in `flat` counts in its unit; outside, values are in units of reward."""
+    mean: Mean = "tanh"
+    """identity: the head's output itself, for environments other than the engine."""
 
     @classmethod
-    def fresh(cls, observations: int, actions: int, hidden: Sequence[int] = (128, 128), seed: int = 0) -> "Policy":
+    def fresh(
+        cls,
+        observations: int,
+        actions: int,
+        hidden: Sequence[int] = (128, 128),
+        seed: int = 0,
+        *,
+        mean: Mean = "tanh",
+        initial_std: float = INITIAL_STD,
+    ) -> "Policy":
         """Orthogonal start: gain sqrt 2 in the trunks, 0.01 for the mean, 1 for the value; biases 0."""
         generator = torch.Generator().manual_seed(seed)
-        policy = cls._empty((observations, *hidden), actions)
+        policy = replace(cls._empty((observations, *hidden), actions), mean=mean)
         views = policy.parameters
         for weight in views.weights:
             for trunk in weight:
                 torch.nn.init.orthogonal_(trunk.T, math.sqrt(2), generator)
         torch.nn.init.orthogonal_(views.mean_weight, 0.01, generator)
         torch.nn.init.orthogonal_(views.value_weight, 1.0, generator)
-        views.log_std.fill_(math.log(INITIAL_STD))
+        views.log_std.fill_(math.log(initial_std))
         return policy
 
     @classmethod
     def from_engine(cls, file: PolicyFile) -> "Policy":
         """The policy that the engine has in memory after loading `file`."""
-        policy = cls._empty((file.input_size, *file.hidden_layers), file.policy_output_size)
+        policy = replace(cls._empty((file.input_size, *file.hidden_layers), file.policy_output_size), mean=file.mean)
         views = policy.parameters
         for at, pair in enumerate(zip(file.policy_layers, file.value_layers, strict=True)):
             for trunk, layer in enumerate(pair):
@@ -88,7 +104,7 @@ class Policy:
 
     @classmethod
     def from_safetensors(cls, raw: bytes) -> "Policy":
-        """The policy in `raw`, with its normaliser; raises PolicyRejected where a tensor is missing or does not fit."""
+        """The policy in `raw`, whole; raises PolicyRejected where a tensor is missing or does not fit."""
         try:
             tensors = load(raw)
             trunk = [
@@ -105,8 +121,16 @@ class Policy:
                 view.copy_(tensors[name])
         except (SafetensorError, KeyError, IndexError) as error:
             raise PolicyRejected(f"policy.safetensors: {error!r}; export the policy again") from error
-        moments = {name.removeprefix(_NORMALISER): tensors[name] for name in tensors if name.startswith(_NORMALISER)}
-        return Policy(policy.sizes, policy.actions, policy.flat, Normaliser(**moments) if moments else None)
+        observed, returned = (
+            {name.removeprefix(part): tensors[name] for name in tensors if name.startswith(part)}
+            for part in (_NORMALISER, _RETURN_SCALE)
+        )
+        return replace(
+            policy,
+            normaliser=Normaliser(**observed) if observed else None,
+            return_scale=ReturnScale(**returned) if returned else None,
+            mean=_mean(metadata(raw).get(_MEAN, "tanh")),
+        )
 
     @classmethod
     def _empty(cls, sizes: tuple[int, ...], actions: int) -> "Policy":
@@ -127,19 +151,26 @@ class Policy:
         """Width of each hidden layer."""
         return self.sizes[1:]
 
+    @property
+    def unit(self) -> float:
+        """What 1 of the value head in `flat` is in units of reward."""
+        return 1.0 if self.return_scale is None else self.return_scale.unit
+
     @torch.no_grad()
     def __call__(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Raw observations (N, O) -> mean (N, U), value (N,), in the dtype of the observations, without a graph."""
         if self.normaliser is not None:
             observations = self.normaliser(observations)
-        return forward(views(self.flat.to(observations.dtype), self.sizes, self.actions), observations)
+        parameters = views(self.flat.to(observations.dtype), self.sizes, self.actions)
+        mean, value = forward(parameters, observations, self.mean)
+        return mean, value * self.unit
 
     def to(self, device: torch.device | str) -> "Policy":
         """The same policy on another device."""
-        return Policy(self.sizes, self.actions, self.flat.to(device), self.normaliser)
+        return replace(self, flat=self.flat.to(device))
 
     def to_engine(self, pitwall: dict[str, object] | None = None) -> PolicyFile:
-        """What the engine loads: the normaliser folded into the first layers, log_std within the engine's range."""
+        """What the engine loads: normaliser and return scale folded in, log_std within the engine's range."""
         tensors = {name: view.detach().cpu().numpy() for name, view in self._named().items()}
         trunks = {
             trunk: [
@@ -150,30 +181,36 @@ class Policy:
         if self.normaliser is not None:
             for layers in trunks.values():
                 layers[0] = Layer(*self.normaliser.fold(layers[0].weights, layers[0].biases))
+        unit = np.float32(self.unit)  # a power of two: no product is rounded
         return PolicyFile(
             policy_layers=tuple(trunks["actor"]),
             policy_head=Layer(tensors["actor.head.weight"], tensors["actor.head.bias"]),
             value_layers=tuple(trunks["critic"]),
-            value_head=Layer(tensors["critic.head.weight"], tensors["critic.head.bias"]),
+            value_head=Layer(tensors["critic.head.weight"] * unit, tensors["critic.head.bias"] * unit),
             log_std=tensors["log_std"].clip(LOG_STD_LOW, LOG_STD_HIGH),
+            mean=self.mean,
             pitwall=pitwall,
         )
 
     def folded(self) -> "Policy":
-        """The policy as the engine computes it, without a normaliser."""
-        return self if self.normaliser is None else Policy.from_engine(self.to_engine())
+        """The policy as the engine computes it, without a normaliser or a return scale."""
+        plain = self.normaliser is None and self.return_scale is None
+        return self if plain else Policy.from_engine(self.to_engine())
 
     def to_json(self, pitwall: dict[str, object] | None = None) -> bytes:
         """The engine's policy file."""
         return write_policy(self.to_engine(pitwall))
 
     def to_safetensors(self, metadata: Mapping[str, str] | None = None) -> bytes:
-        """Weights and normaliser under plain names; `metadata` goes into the header."""
+        """Weights, normaliser and return scale under plain names; `metadata` goes into the header."""
         tensors = {name: view.detach().cpu().contiguous() for name, view in self._named().items()}
         if self.normaliser is not None:
             tensors |= {f"{_NORMALISER}{name}": moment.cpu() for name, moment in self.normaliser.moments().items()}
+        if self.return_scale is not None:
+            tensors |= {f"{_RETURN_SCALE}{name}": moment for name, moment in self.return_scale.moments().items()}
+        header = dict(metadata or {}) | ({} if self.mean == "tanh" else {_MEAN: self.mean})
         # Names in order: the same policy is the same bytes.
-        return bytes(save({name: tensors[name].clone() for name in sorted(tensors)}, dict(metadata or {})))
+        return bytes(save({name: tensors[name].clone() for name in sorted(tensors)}, header))
 
     @cached_property
     def fingerprint(self) -> str:
@@ -181,7 +218,8 @@ class Policy:
         file = self.to_engine()
         layers = [*file.policy_layers, file.policy_head, *file.value_layers, file.value_head]
         arrays: list[NDArray[np.float32]] = [array for layer in layers for array in (layer.weights, layer.biases)]
-        digest = hashlib.sha256(str((self.sizes, self.actions)).encode())
+        shape = (self.sizes, self.actions) if self.mean == "tanh" else (self.sizes, self.actions, self.mean)
+        digest = hashlib.sha256(str(shape).encode())
         for array in [*arrays, file.log_std]:
             digest.update(np.ascontiguousarray(array, "<f4").tobytes())
         return digest.hexdigest()
@@ -195,14 +233,14 @@ class Policy:
         return tensors | dict(zip(heads, self.parameters[2:], strict=True))
 
 
-def forward(parameters: Parameters, observations: Tensor) -> tuple[Tensor, Tensor]:
-    """Normalised observations (N, O) -> mean (N, U), value (N,)."""
+def forward(parameters: Parameters, observations: Tensor, activation: Mean = "tanh") -> tuple[Tensor, Tensor]:
+    """Normalised observations (N, O) -> mean (N, U), value (N,) in the critic's unit."""
     hidden = observations.expand(2, -1, -1)
     for weight, bias in zip(parameters.weights, parameters.biases, strict=True):
         hidden = torch.baddbmm(bias, hidden, weight).relu()
-    mean = torch.addmm(parameters.mean_bias, hidden[0], parameters.mean_weight.T).tanh()
+    mean = torch.addmm(parameters.mean_bias, hidden[0], parameters.mean_weight.T)
     value = torch.addmm(parameters.value_bias, hidden[1], parameters.value_weight.T)
-    return mean, value.squeeze(1)
+    return mean.tanh() if activation == "tanh" else mean, value.squeeze(1)
 
 
 def views(flat: Tensor, sizes: tuple[int, ...], actions: int) -> Parameters:
@@ -224,3 +262,11 @@ def metadata(raw: bytes) -> dict[str, str]:
     """The header of `Policy.to_safetensors`."""
     size = int.from_bytes(raw[:8], "little")
     return dict(json.loads(raw[8 : 8 + size]).get("__metadata__") or {})
+
+
+def _mean(name: str) -> Mean:
+    for known in get_args(Mean):
+        if name == known:
+            return known  # type: ignore[no-any-return]
+    wanted = " or ".join(get_args(Mean))
+    raise PolicyRejected(f"policy.safetensors: {_MEAN} is {name!r}, wanted {wanted}; export the policy again")

@@ -1,6 +1,6 @@
 """How far each source version of a window is from the policy that an update starts from.
 
-Arrives: log-probs of the proximal policy and the batch. Leaves: one `Source` per version, trusted or left out.
+Arrives: weights of the rows and the batch. Leaves: one `Source` per version, trusted or left out.
 Legend: N rows of the batch, K rows of one source.
 """
 
@@ -50,13 +50,13 @@ class Source:
         }
 
 
-def judge(proximal: Tensor, batch: Batch, config: TrainConfig) -> list[Source]:
-    """`proximal` (N,) log-probs (nats) -> sources by version; gates as the configuration sets them."""
+def judge(log_weights: Tensor, batch: Batch, config: TrainConfig) -> list[Source]:
+    """(N,) log pi_prox / pi_beh -> sources by version; gates as the configuration sets them."""
     sources = []
     for version in sorted(set(batch.version.tolist())):
         rows = (batch.version == version).nonzero().squeeze(1)
         # As the update weighs them: a car held at a clamp may make a density ratio of thousands out of one row.
-        log_weight = (proximal[rows] - batch.log_prob[rows]).clamp(max=math.log(config.weight_cap))
+        log_weight = log_weights[rows].clamp(max=math.log(config.weight_cap))
         share, kl = float(loss.effective_sample_size(log_weight)), float(loss.approximate_kl(log_weight))
         known = None if version == UNKNOWN else version
         # Nothing is fresher than a clone of the rows themselves: it was judged when it was made.

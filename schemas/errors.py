@@ -9,6 +9,7 @@ PitwallError
 │   ├── WindowEmpty        a window selects nothing, or less than asked for
 │   ├── NotRegistered      no such version, alias, window or question
 │   ├── LakeDamaged        a stored file is not what the catalog says
+│   ├── EvaluationRejected drives cannot be stored as an evaluation, or two evaluations cannot be compared
 │   ├── TrainingStopped    a number of the update is not finite, or a gate closed
 │   └── ParityBroken       exports of one policy disagree; nothing is published
 └── Transient              the same call may succeed later
@@ -55,6 +56,10 @@ class NotRegistered(Terminal):
 
 class LakeDamaged(Terminal):
     """A stored file is not what the catalog says."""
+
+
+class EvaluationRejected(Terminal):
+    """Drives cannot be stored as an evaluation, or two evaluations cannot be compared."""
 
 
 class TrainingStopped(Terminal):

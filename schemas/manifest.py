@@ -52,7 +52,7 @@ class Golden(_Frozen):
     observations: Vectors
     """(N, O), as the engine sees them."""
     means: Vectors
-    """(N, U), after tanh."""
+    """(N, U), as the policy gives them: after tanh, where it has one."""
     values: tuple[FiniteFloat, ...]
     """(N,), the critic's answers."""
 
@@ -60,8 +60,8 @@ class Golden(_Frozen):
 class Draft(_Frozen):
     """What is known of a policy before it has a number."""
 
-    start: Literal["warm", "clone", "imported"]
-    """From the parent's weights; from a clone of recorded actions; or a file that came from outside."""
+    start: Literal["warm", "clone", "imported", "fresh"]
+    """From the parent's weights; from a clone of recorded actions; a file that came from outside; or random weights."""
     space: Space
     fingerprint: Sha256
     """Over the float32 weights as the engine sees them: the policy's identity."""
@@ -98,7 +98,7 @@ class ModelManifest(_Frozen):
     parent: int | None
     created_at: datetime.datetime
     """UTC."""
-    start: Literal["warm", "clone", "imported"]
+    start: Literal["warm", "clone", "imported", "fresh"]
     window: WindowEntry | None
     config: dict[str, JsonValue]
     seeds: dict[str, int]

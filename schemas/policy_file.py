@@ -7,16 +7,19 @@ Legend: O observations, H hidden width, U actions.
 
 import codecs
 import math
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from schemas.errors import PolicyRejected
 from schemas.space import STD_RANGE
 
 Floats = NDArray[np.float32]
+Mean = Literal["tanh", "identity"]
+"""What the policy head's output goes through; the engine knows only tanh."""
 LOG_STD_TOLERANCE = 1e-6
 """log 0.01 and log 2 are not float32 numbers; the engine's range is kept to this many nats."""
 _WHAT_NEXT = "The engine would skip this without an error; export the policy again"
@@ -30,7 +33,10 @@ class Layer(msgspec.Struct, frozen=True, eq=False):
 
 
 class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, eq=False):
-    """The engine's network. Both trunks have the same widths; mean = tanh(policy head), value = value head (1, H)."""
+    """The engine's network. Both trunks have the same widths; mean = tanh(policy head), value = value head (1, H).
+
+    With `mean` "identity", for other environments than the engine, mean = policy head.
+    """
 
     policy_layers: tuple[Layer, ...]
     policy_head: Layer
@@ -38,6 +44,7 @@ class PolicyFile(msgspec.Struct, frozen=True, kw_only=True, eq=False):
     value_head: Layer
     log_std: Floats
     """Logarithm of the standard deviation, (U,), nats."""
+    mean: Mean = "tanh"
     pitwall: dict[str, Any] | None = None
     """What this project adds (version, parent, checksum); the engine ignores it."""
 
@@ -83,6 +90,7 @@ def read_policy(raw: bytes) -> PolicyFile:
         value_layers=_trunk(document.value_layers, sizes, "value_layers"),
         value_head=_layer(document.value_head, 1, sizes[-1], "value_head"),
         log_std=log_std,
+        mean=config.mean_activation,
         pitwall=document.pitwall,
     )
 
@@ -99,6 +107,7 @@ def write_policy(policy: PolicyFile) -> bytes:
             "hidden_layers": policy.hidden_layers,
             "policy_output_size": policy.policy_output_size,
             "value_output_size": 1,
+            **({} if policy.mean == "tanh" else {"mean_activation": policy.mean}),
         },
         "policy_layers": [layer(node, f"policy_layers[{at}]") for at, node in enumerate(policy.policy_layers)],
         "value_layers": [layer(node, f"value_layers[{at}]") for at, node in enumerate(policy.value_layers)],
@@ -116,6 +125,7 @@ class _Config(msgspec.Struct):
     hidden_layers: list[int]
     policy_output_size: int
     value_output_size: int
+    mean_activation: Mean = "tanh"
 
 
 class _Layer(msgspec.Struct):
@@ -183,12 +193,13 @@ def _text(values: Floats, where: str) -> msgspec.Raw:
     if not np.isfinite(flat).all():
         at = int(np.flatnonzero(~np.isfinite(flat))[0])
         raise _rejected(f"{where}[{at}]", str(flat[at]), "a finite float32")
-    words = flat.astype("U32")
-    # The engine reads a double and cuts it: where that rounds twice and differs, the double itself is spelled.
-    again = words.astype(np.float64).astype(np.float32)
-    texts = [
-        str(word) if same else repr(float(value)) for word, same, value in zip(words, again == flat, flat, strict=True)
-    ]
+    words = pa.array(flat).cast(pa.string())
+    texts: list[str] = words.to_pylist()
+    # The engine reads a double and cuts it: where that rounds twice and differs, the double itself is spelled. So is
+    # zero, whose sign readers drop from an integer.
+    again = words.cast(pa.float64()).to_numpy(zero_copy_only=False).astype(np.float32)
+    for place in np.flatnonzero((again != flat) | (flat == 0)):
+        texts[place] = repr(float(flat[place]))
     return msgspec.Raw(f"[{','.join(texts)}]".encode())
 
 

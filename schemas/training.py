@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from schemas.policy_file import Mean
 from schemas.space import STD_RANGE
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -53,16 +54,26 @@ class TrainConfig(BaseModel):
     advantage_normalisation: Literal["minibatch", "batch", "off"] = "minibatch"
     """Over which rows advantages get mean 0 and deviation 1."""
 
+    objective: Literal["decoupled", "plain"] = "decoupled"
+    """decoupled clips around the policy at the start, rows weighted by their age (Hilton et al. 2021); plain clips
+    around the policy that collected (Schulman et al. 2017): the same on fresh data."""
+    noise: Literal["solved", "ignored"] = "solved"
+    """ignored scores as if the engine collected without its exploration noise, to see what that costs; gates that
+    shut then are min_effective_sample_size and max_behaviour_kl."""
+    clamped_actions: Literal["mass", "density"] = "mass"
+    """How actions count that the engine clamped: by the probability of being clamped, which is what happened, or by
+    the density at the clamp, which is what the engine records (and what the plain objective takes)."""
     clip: Positive = 0.2
-    """The ratio to the proximal policy counts within 1 - clip to 1 + clip."""
+    """The ratio counts within 1 - clip to 1 + clip."""
     value_clip: Positive | None = 0.2
-    """How far from the recorded value the critic's prediction counts; none: no clipping."""
+    """How far from the recorded value the critic's prediction counts, in its unit; none: no clipping."""
     value_coef: NotNegative = 0.5
     """Weight of half the squared error of the critic."""
     entropy_coef: NotNegative = 0.01
     """Weight of the policy's entropy."""
     scale_returns: bool = False
-    """Measure the critic's error (and value_clip) in standard deviations of the window's returns."""
+    """Let the critic count in units of the running size of returns (and value_clip too); the export folds this into
+    the value head. For returns much larger than 1."""
     normalise_observations: bool = False
     """Train on observations with running mean 0 and deviation 1; the export folds this into the first layers."""
     log_std_min: float = math.log(STD_RANGE[0])
@@ -79,6 +90,10 @@ class TrainConfig(BaseModel):
 
     hidden: tuple[Count, ...] = Field(default=(128, 128), min_length=1, max_length=16)
     """Widths of hidden layers of a fresh network; a policy that is trained further keeps its own."""
+    mean: Mean = "tanh"
+    """What the mean of a fresh network goes through; identity is for environments other than the racing engine."""
+    initial_std: Annotated[float, Field(ge=STD_RANGE[0], le=STD_RANGE[1])] = 0.5
+    """Standard deviation of a fresh policy."""
     clone_epochs: Count = 10
     """Passes over the window when a start is cloned from recorded actions, because no author is known."""
     clone_updates: Count = 400
@@ -109,14 +124,48 @@ def plugin_script() -> TrainConfig:
 
 
 def cleanrl_continuous() -> TrainConfig:
-    """CleanRL's ppo_continuous_action: 10 epochs of 32 minibatches out of 2048 rows, linear learning rate."""
+    """CleanRL's ppo_continuous_action: 10 epochs of 32 minibatches out of 2048 rows.
+
+    CleanRL lets the learning rate fall to zero over a whole run. That is for the caller, update by update; within an
+    update it is constant.
+    """
     return TrainConfig(
         epochs=10,
-        lr_schedule="linear",
+        batch_size=64,
+        learning_rate=3e-4,
         entropy_coef=0.0,
         normalise_observations=True,
         scale_returns=True,
         hidden=(64, 64),
+        mean="identity",
+        initial_std=1.0,
+    )
+
+
+def pendulum() -> TrainConfig:
+    """Pendulum-v1: 4 agents, rollouts of 2048 rows; the learning rate falls as in `cleanrl_continuous`.
+
+    What a torque does shows within ten steps, so the horizon is short; the task is small enough for larger steps.
+    """
+    return cleanrl_continuous().model_copy(update={"learning_rate": 1e-3, "gamma": 0.9})
+
+
+def racing() -> TrainConfig:
+    """For drivers that learn from nothing: 16 cars, rollouts of 2048 rows.
+
+    The engine's noise makes a fifth of the policy's deviation of it, so that begins at the most the engine allows; the
+    horizon is five seconds; an update ends when the policy has moved enough.
+    """
+    return TrainConfig(
+        epochs=8,
+        batch_size=256,
+        learning_rate=5e-4,
+        target_kl=0.02,
+        gamma=0.98,
+        entropy_coef=0.0,
+        normalise_observations=True,
+        scale_returns=True,
+        initial_std=2.0,
     )
 
 
@@ -124,5 +173,7 @@ NAMED: dict[str, Callable[[], TrainConfig]] = {
     "engine": engine,
     "plugin_script": plugin_script,
     "cleanrl_continuous": cleanrl_continuous,
+    "pendulum": pendulum,
+    "racing": racing,
 }
 """Runs by name."""

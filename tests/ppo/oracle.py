@@ -1,4 +1,6 @@
-"""Float64 oracles: a backward loop for advantages, and cases of ragged segments to run it on. No torch."""
+"""Float64 oracles: a backward loop for advantages with ragged segments to run it on, and the objective. No torch."""
+
+import math
 
 import numpy as np
 
@@ -12,6 +14,39 @@ def advantages(reward, value, next_value, terminated, segment_end, gamma, lam):
         following = float(reward[row]) + future - float(value[row]) + kept
         result[row] = following
     return result
+
+
+def normal_log_prob(mean, log_std, actions, scale):
+    """(N,) nats: the density of each action, factor by factor."""
+    total = np.zeros(len(mean))
+    for action in range(mean.shape[1]):
+        deviation = np.exp(log_std[action]) * scale
+        density = np.exp(-((actions[:, action] - mean[:, action]) ** 2) / (2 * deviation**2))
+        total += np.log(density / (deviation * np.sqrt(2 * np.pi)))
+    return total
+
+
+def clamped_log_prob(mean, log_std, actions, scale, low, high):
+    """(N,) nats: density inside the range; at its ends the probability of landing there, by the error function."""
+    total = np.zeros(len(mean))
+    for row, action in np.ndindex(mean.shape):
+        deviation = np.exp(log_std[action]) * scale
+        z = (actions[row, action] - mean[row, action]) / deviation
+        if low[action] < actions[row, action] < high[action]:
+            total[row] += -0.5 * z * z - np.log(deviation * np.sqrt(2 * np.pi))
+        else:
+            beyond = -z if actions[row, action] <= low[action] else z
+            total[row] += np.log(0.5 * math.erfc(beyond / math.sqrt(2)))
+    return total
+
+
+def clipped_objective(log_prob, anchor, log_weight, advantage, clip):
+    """What PPO maximises, row by row: Schulman et al. 2017, eq. 7 (no weights); Hilton et al. 2021, eq. 3."""
+    total = 0.0
+    for theta, old, weight, gain in zip(log_prob, anchor, np.exp(log_weight), advantage, strict=True):
+        ratio = np.exp(theta - old)
+        total += weight * min(ratio * gain, float(np.clip(ratio, 1 - clip, 1 + clip)) * gain)
+    return total / len(log_prob)
 
 
 def ragged(seed, lengths, *, ends=0.5, scale=1.0):

@@ -1,11 +1,16 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
+import torch
 
 from ppo.authorship import attribute
+from ppo.normaliser import Normaliser
 from ppo.policy import Policy
+from ppo.return_scale import ReturnScale
 from schemas.policy_file import read_policy
+from schemas.space import Space
 from tests.ppo.tables import SPACE, collect, policy_json, session, table, with_noise
 
 
@@ -36,6 +41,49 @@ def test_every_rollout_finds_its_author_and_the_noise_comes_out(author, document
     assert [(rollout.version, rollout.verdict) for rollout in found.rollouts] == [(1, "author")] * 5
     solved = with_noise(window, found.noise)["noise_scale"].to_numpy()
     assert np.abs(solved / true_noise(window) - 1).max() < 1e-5
+
+
+def test_the_author_of_other_environments_has_an_identity_mean_and_large_values():
+    """An actor far outside tanh, a critic of normalised observations in units of 512, factor 1 as CleanRL's noise."""
+    random, rows, space = np.random.default_rng(0), 500, Space.of(11, ["thigh", "leg", "foot"])
+    states = random.normal(2, 3, (rows, 11)).astype(np.float32)
+    author = dataclasses.replace(
+        Policy.fresh(11, 3, (64, 64), mean="identity"),
+        normaliser=Normaliser.identity(11).seen(torch.from_numpy(states)),
+        return_scale=ReturnScale.identity().seen(torch.full((9,), 500.0)),
+    )
+    author.parameters.mean_weight.mul_(300)
+    mean, value = engine_forward(author.to_json(), states)
+    assert np.abs(mean).max() > 2 and np.abs(value).max() > 500
+    std = np.exp(author.parameters.log_std.numpy())
+    actions = (mean + std * random.standard_normal(mean.shape)).astype(np.float32)
+    log_prob = (-0.5 * ((actions - mean) / std) ** 2 - np.log(std) - np.float32(0.5 * np.log(2 * np.pi))).sum(1)
+    experiences = [
+        {"state": state, "action": dict(zip(("thigh", "leg", "foot"), action, strict=True)), "done": step % 100 == 99,
+         "reward": 1.0, "log_prob": row_log_prob, "value": row_value, "agent_index": 0}
+        for step, (state, action, row_log_prob, row_value) in enumerate(
+            zip(states.tolist(), actions.tolist(), log_prob.tolist(), value.tolist(), strict=True))
+    ]  # fmt: skip
+    tanh = dataclasses.replace(author, mean="tanh")
+    window = table([{"experiences": experiences}], space)
+    found = attribute(window, space, {1: author, 2: tanh})
+    assert (found.rollouts[0].version, found.rollouts[0].verdict) == (1, "author")
+    solved = with_noise(window, found.noise)["noise_scale"].to_numpy()
+    assert np.abs(solved - 1).max() < 1e-5
+    assert attribute(window, space, {2: tanh}).rollouts[0].verdict == "log_prob_disagrees"
+
+
+def engine_forward(raw, states):
+    """Float32 outputs of a policy file whose mean is the head itself."""
+    document, outputs = json.loads(raw), []
+    for trunk in ("policy", "value"):
+        out = states
+        for layer in [*document[f"{trunk}_layers"], document[f"{trunk}_head"]]:
+            biases = np.array(layer["biases"], np.float32)
+            linear = out @ np.array(layer["weights"], np.float32).reshape(len(biases), -1).T + biases
+            out = np.maximum(linear, 0)
+        outputs.append(linear)
+    return outputs[0], outputs[1][:, 0]
 
 
 def test_a_policy_one_small_step_away_is_not_the_author(author, documents):

@@ -153,6 +153,14 @@ def test_moving_the_normaliser_keeps_the_function(author, batch):
     assert moved.normaliser(states).std(dim=0).max() < 3
 
 
+@pytest.mark.parametrize("mean", ["tanh", "identity"])
+def test_a_fresh_policy_has_the_mean_and_deviation_of_the_configuration(mean):
+    config = TrainConfig(mean=mean, initial_std=1.5)
+    policy = Policy.fresh(15, 3, config.hidden, mean=config.mean, initial_std=config.initial_std)
+    assert policy.mean == mean
+    assert policy.parameters.log_std.exp().tolist() == pytest.approx([1.5] * 3)
+
+
 def test_the_clipped_objective_in_the_head():
     log_ratio = torch.tensor([1.5, 0.5, 1.5, 0.5]).log()
     total, _ = loss.policy_loss(log_ratio, torch.tensor([1.0, 1.0, -1.0, -1.0]), 0.2)
@@ -161,8 +169,7 @@ def test_the_clipped_objective_in_the_head():
 
 
 def test_weights_are_capped_and_count_as_fewer_rows():
-    behaviour = torch.zeros(3)
-    weight = loss.behaviour_weight(torch.tensor([0.0, math.log(1.5), 9.0]), behaviour, 2.0)
+    weight = loss.behaviour_weight(torch.tensor([0.0, math.log(1.5), 9.0]), 2.0)
     assert weight.tolist() == pytest.approx([1.0, 1.5, 2.0])
     assert float(loss.effective_sample_size(torch.zeros(8))) == pytest.approx(1)
     assert float(loss.effective_sample_size(torch.tensor([0.0] * 7 + [50.0]))) == pytest.approx(1 / 8)
@@ -195,6 +202,7 @@ def test_every_named_run_trains(author, batch):
 @pytest.mark.parametrize("fields", [
     {"gamma": 1.1}, {"learning_rate": 0}, {"learning_rate": math.nan}, {"epochs": 0}, {"hidden": ()}, 
     {"log_std_max": 3},
+    {"initial_std": 3}, {"mean": "relu"}, {"objective": "surrogate"}, {"noise": "unknown"},
     {"log_std_min": 0.5, "log_std_max": 0.1}, {"lr_schedule": "adaptive"}, {"unknown": 1}, {"device": "tpu"},
 ])  # fmt: skip
 def test_settings_out_of_range_are_refused(fields):

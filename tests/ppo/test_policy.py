@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import numpy as np
@@ -11,6 +12,7 @@ from ppo.backprop import Backprop
 from ppo.network import predict
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, metadata, views
+from ppo.return_scale import ReturnScale
 from schemas.errors import ParityBroken, PolicyRejected
 from schemas.policy_file import read_policy
 from schemas.space import Space
@@ -20,13 +22,14 @@ from tests.ppo.tables import policy_json
 ACTIONS = ["steer", "throttle", "brake"]
 
 
-def jittered(observations=15, hidden=(8, 8), seed=0, normalise=False):
-    """A policy with no zero anywhere, as after training."""
-    policy = Policy.fresh(observations, 3, hidden, seed)
+def jittered(observations=15, hidden=(8, 8), seed=0, normalise=False, scale=None, mean="tanh"):
+    """A policy with no zero anywhere, as after training; `scale` is the size of returns that its critic saw."""
+    policy = Policy.fresh(observations, 3, hidden, seed, mean=mean)
     noise = torch.randn(len(policy.flat), generator=torch.Generator().manual_seed(seed))
     rows = 3 + 5 * torch.randn(200, observations, generator=torch.Generator().manual_seed(seed + 1))
     normaliser = Normaliser.identity(observations).seen(rows) if normalise else None
-    return Policy(policy.sizes, policy.actions, policy.flat + 0.1 * noise, normaliser)
+    return_scale = None if scale is None else ReturnScale.identity().seen(torch.full((10,), float(scale)))
+    return Policy(policy.sizes, policy.actions, policy.flat + 0.1 * noise, normaliser, return_scale, mean)
 
 
 @leaves_files_open
@@ -67,22 +70,26 @@ def test_the_engine_loads_all_of_every_export(tmp_path, width, normalise):
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(1, 6), st.lists(st.integers(1, 5), min_size=1, max_size=3), st.integers(0, 2**31), st.booleans())
-def test_round_trips_are_the_identity(observations, hidden, seed, normalise):
-    policy = jittered(observations, hidden, seed, normalise)
+@given(
+    st.integers(1, 6), st.lists(st.integers(1, 5), min_size=1, max_size=3), st.integers(0, 2**31), st.booleans(),
+    st.none() | st.floats(1e-4, 1e4), st.sampled_from(["tanh", "identity"]),
+)  # fmt: skip
+def test_round_trips_are_the_identity(observations, hidden, seed, normalise, scale, mean):
+    policy = jittered(observations, hidden, seed, normalise, scale, mean)
     again = Policy.from_safetensors(policy.to_safetensors({"version": "7"}))
     assert torch.equal(again.flat, policy.flat)
-    assert again.fingerprint == policy.fingerprint
-    assert metadata(policy.to_safetensors({"version": "7"})) == {"version": "7"}
+    assert (again.fingerprint, again.unit, again.mean) == (policy.fingerprint, policy.unit, policy.mean)
+    assert again.to_safetensors() == policy.to_safetensors()
+    assert metadata(policy.to_safetensors({"version": "7"}))["version"] == "7"
     loaded = Policy.from_engine(read_policy(policy.to_json()))
     assert torch.equal(loaded.flat, policy.folded().flat)
     assert loaded.fingerprint == policy.fingerprint
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(0, 2**31))
-def test_folding_the_normaliser_is_exact_to_float32(seed):
-    policy, states = jittered(seed=seed, normalise=True), torch.randn(20, 15).double()
+@given(st.integers(0, 2**31), st.none() | st.floats(1e-4, 1e4))
+def test_folding_the_normaliser_is_exact_to_float32(seed, scale):
+    policy, states = jittered(seed=seed, normalise=True, scale=scale), torch.randn(20, 15).double()
     plain, folded = policy(states), predict(policy.folded(), states.numpy())
     assert (np.abs(plain[0].numpy() - folded.mean) <= 8 * folded.mean_error + 1e-7).all()
     assert (np.abs(plain[1].numpy() - folded.value) <= 8 * folded.value_error + 1e-7).all()
@@ -96,16 +103,17 @@ def test_moments_do_not_depend_on_how_rows_arrive():
     torch.testing.assert_close(once.variance, twice.variance)
 
 
+@pytest.mark.parametrize("mean_activation", ["tanh", "identity"])
 @pytest.mark.parametrize("hidden", [(8,), (8, 5, 7)])
-def test_backprop_by_hand_agrees_with_autograd(hidden):
+def test_backprop_by_hand_agrees_with_autograd(hidden, mean_activation):
     policy, states = jittered(hidden=hidden), torch.randn(32, 15)
     gradient = torch.full_like(policy.flat, 99.0)
-    backprop = Backprop(policy.parameters, views(gradient, policy.sizes, 3))
+    backprop = Backprop(policy.parameters, views(gradient, policy.sizes, 3), mean_activation)
     mean, value = backprop.forward(states)
     (mean.square().sum() + (value * states[:, 0]).sum()).backward()
     backprop.backward(states, mean, value)
     flat = policy.flat.clone().requires_grad_()
-    mean, value = forward(views(flat, policy.sizes, 3), states)
+    mean, value = forward(views(flat, policy.sizes, 3), states, mean_activation)
     (mean.square().sum() + (value * states[:, 0]).sum()).backward()
     torch.testing.assert_close(gradient[:-3], flat.grad[:-3], rtol=1e-4, atol=1e-4)  # log_std is the loss's own
 
@@ -127,6 +135,47 @@ def test_three_ways_through_the_network_agree(normalise):
     differences = parity.check(*files, parity.golden_from_seed(15))
     assert max(differences.values()) <= 1e-5
     assert {node.op_type for node in onnx.load_from_string(files[1]).graph.node} == {"Gemm", "Relu", "Tanh", "Clip"}
+
+
+def test_three_ways_through_an_identity_mean_agree_and_it_leaves_the_range_of_tanh():
+    import onnx
+
+    policy, space = jittered(normalise=True, scale=300, mean="identity"), Space.of(15, ["hip", "knee", "ankle"])
+    files = export.safetensors(policy), export.onnx(policy, space), export.engine_json(policy, space)
+    golden = parity.golden_from_seed(15)
+    assert max(parity.check(*files, golden).values()) <= 1e-5
+    assert "Tanh" not in {node.op_type for node in onnx.load_from_string(files[1]).graph.node}
+    assert parity.golden_outputs(files[0], 50 * golden)["mean"].max() > 1
+
+
+def test_only_an_identity_mean_is_spelled():
+    tanh, identity = (jittered(mean=mean) for mean in ("tanh", "identity"))
+    assert "mean_activation" not in json.loads(tanh.to_json())["network_config"]
+    assert json.loads(identity.to_json())["network_config"]["mean_activation"] == "identity"
+    assert (metadata(tanh.to_safetensors()), metadata(identity.to_safetensors())) == (
+        {},
+        {"mean_activation": "identity"},
+    )
+    assert torch.equal(tanh.flat, identity.flat) and tanh.fingerprint != identity.fingerprint
+
+
+def test_an_identity_mean_is_refused_for_the_racing_engine():
+    with pytest.raises(PolicyRejected, match="the racing engine applies tanh"):
+        export.engine_json(jittered(mean="identity"), Space.of(15, ACTIONS))
+
+
+def test_an_unknown_mean_is_rejected():
+    raw = jittered(mean="identity").to_safetensors().replace(b'"identity"', b'"sigmoid!"')
+    with pytest.raises(PolicyRejected, match="mean_activation is 'sigmoid!', wanted tanh or identity"):
+        Policy.from_safetensors(raw)
+
+
+@pytest.mark.parametrize("mean", ["tanh", "identity"])
+def test_the_error_that_float32_leaves_covers_what_it_does(mean):
+    policy, states = jittered(hidden=(64, 64), mean=mean), torch.randn(500, 15)
+    prediction = predict(policy, states.double().numpy())
+    off = (policy(states)[0].numpy() - prediction.mean) / prediction.mean_error
+    assert 0.1 < np.sqrt(np.square(off).mean()) < 2  # about one standard error, neither blind nor deaf
 
 
 def test_the_onnx_action_is_clamped_to_each_columns_range():
@@ -151,3 +200,16 @@ def test_a_damaged_safetensors_file_is_rejected():
     for raw in (b"", b"x" * 100, jittered().to_safetensors()[:-9]):
         with pytest.raises(PolicyRejected):
             Policy.from_safetensors(raw)
+
+
+def test_parity_grants_the_rounding_of_folded_weights_and_no_more():
+    """A feature that hardly moves is folded to large weights that cancel: float32 itself is off there."""
+    policy, space = Policy.fresh(15, 3, seed=4), Space.of(15, ACTIONS)
+    golden = parity.golden_from_seed(15)
+    golden[:, 0] = 1000 + golden[:, 0] * 1e-2
+    policy = dataclasses.replace(policy, normaliser=Normaliser.identity(15).seen(torch.from_numpy(golden)))
+    files = [policy.to_safetensors(), export.onnx(policy, space), export.engine_json(policy, space)]
+    assert max(parity.check(*files, golden).values()) > 1e-5
+    other = dataclasses.replace(policy, flat=policy.flat * 1.01)
+    with pytest.raises(ParityBroken):
+        parity.check(other.to_safetensors(), *files[1:], golden)

@@ -81,6 +81,7 @@ def test_nested_weights_are_read_like_flat_ones():
     ({"action_log_std": [math.log(2) + 1e-4]}, "action_log_std"),
     ({"network_config": {**small()["network_config"], "hidden_layers": []}}, "sizes [2] -> 1"),
     ({"network_config": {**small()["network_config"], "value_output_size": 2}}, "value_output_size has 2, wanted 1"),
+    ({"network_config": {**small()["network_config"], "mean_activation": "relu"}}, "$.network_config.mean_activation"),
 ])  # fmt: skip
 def test_what_the_engine_would_skip_is_rejected_with_its_address(change, address):
     with pytest.raises(PolicyRejected) as caught:
