@@ -40,6 +40,13 @@ class Settings(BaseSettings):
     """The engine's model folder (`<Project>/Saved/Training/Models`); set, each new version is written there too."""
     engine_model_name: str = Field(default="pitwall_v{version}", pattern=r"^[\w.{}-]+$")
     """File name there, without `.json`; `{version}` becomes the version."""
+    promotion: Literal["hand", "returns"] = "hand"
+    """Who makes a version champion. returns: after each ingest the returns of what the engine drove decide, and when
+    they fell, the engine gets the champion back."""
+    promotion_risk: float = Field(default=0.5, ge=0, le=1)
+    """A version is promoted unless it is worse than the champion with more than this probability (bootstrap)."""
+    promotion_episodes: int = Field(default=20, ge=1, le=200)
+    """Whole episodes that a version must have driven before it is judged by returns."""
     new_rollouts: int = Field(default=1, ge=1)
     """The scheduled training starts when at least this many rollouts are newer than the last trained version."""
     batch_rows: int = Field(default=262_144, ge=1)

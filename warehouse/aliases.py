@@ -5,6 +5,7 @@ Arrives: names, versions, reasons. Leaves: numbers of versions, and `Move`s.
 
 import re
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -15,12 +16,12 @@ from warehouse.lake import Lake
 from warehouse.tables import alias_moves, aliases, models
 
 CHAMPION = "champion"
-"""The version to drive with; the first version becomes it, afterwards only people move it."""
+"""The version to drive with; the first version becomes it, afterwards promotion and people move it."""
 LATEST = "latest"
 """The newest version; moves by publishing alone."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
 _NUMBER = re.compile(r"v?0*([0-9]{1,9})")
-_ROLLBACK = re.compile(r"rollback of move ([0-9]+)")
+_ROLLBACK = re.compile(r"rollback of move ([0-9]+)(?:: .*)?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -58,19 +59,32 @@ def rollback(lake: Lake, alias: str) -> Move:
     _check_name(alias)
     with lake.catalog.begin() as connection:
         lake.catalog.lock(connection, "models")
-        resolve(connection, alias)
-        rows = connection.execute(
-            sa.select(alias_moves).where(alias_moves.c.alias == alias).order_by(alias_moves.c.move_id)
-        ).all()
-        undone = {int(found[1]) for row in rows if (found := _ROLLBACK.fullmatch(row.reason))}
-        standing = [row for row in rows if row.move_id not in undone and not _ROLLBACK.fullmatch(row.reason)]
-        last = standing[-1]
-        if last.from_version is None:
-            raise NotRegistered(
-                f"alias {alias!r} is on version {last.to_version} and was on no other before. "
-                f"Point it elsewhere: pitwall models promote VERSION --alias {alias}"
-            )
-        return move(lake.catalog, connection, alias, last.from_version, f"rollback of move {last.move_id}")
+        on = resolve(connection, alias)
+        undone = undo(lake.catalog, connection, alias)
+    if undone is None:
+        raise NotRegistered(
+            f"alias {alias!r} is on version {on} and was on no other before. "
+            f"Point it elsewhere: pitwall models promote VERSION --alias {alias}"
+        )
+    return undone
+
+
+def undo(catalog: Catalog, connection: Connection, alias: str, why: str = "") -> Move | None:
+    """Take the standing move of `alias` back, within the caller's transaction, which holds the lock on models."""
+    row = standing(connection, alias)
+    if row is None or row.from_version is None:
+        return None
+    return move(
+        catalog, connection, alias, row.from_version, f"rollback of move {row.move_id}" + (f": {why}" if why else "")
+    )
+
+
+def standing(connection: Connection, alias: str) -> "sa.Row[Any] | None":
+    """The last move of `alias` that is neither undone nor a way back: the row of alias_moves."""
+    m = alias_moves.c
+    rows = connection.execute(sa.select(alias_moves).where(m.alias == alias).order_by(m.move_id)).all()
+    undone = {int(found[1]) for row in rows if (found := _ROLLBACK.fullmatch(row.reason))}
+    return next((row for row in rows[::-1] if row.move_id not in undone and not _ROLLBACK.fullmatch(row.reason)), None)
 
 
 def resolve(connection: Connection, version: int | str) -> int:

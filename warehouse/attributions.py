@@ -6,6 +6,7 @@ catalog, and the rollouts that still wait for a verdict.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -29,11 +30,26 @@ class Verdict:
     """(agent_index, first_step, noise_scale): the factor from that step of that car on."""
 
 
-def pending(lake: Lake, newest_version: int) -> list[tuple[str, str, str]]:
-    """(space_id, run_id, rollout_id) of rollouts without an author which not every version was tried on, in order."""
+class Waiting(NamedTuple):
+    """A rollout without an author."""
+
+    space_id: str
+    run_id: str
+    rollout_id: str
+    claimed_version: int | None
+
+
+def newest_version(lake: Lake) -> int:
+    """The newest version that may have collected; 0 while none is registered."""
+    with lake.catalog.read() as connection:
+        return connection.scalar(sa.select(sa.func.max(t.models.c.version))) or 0
+
+
+def pending(lake: Lake, newest_version: int) -> list[Waiting]:
+    """Rollouts without an author which not every version was tried on, in the order of their runs."""
     r, a = t.rollouts.c, t.attributions.c
     query = (
-        sa.select(r.space_id, r.run_id, r.rollout_id)
+        sa.select(r.space_id, r.run_id, r.rollout_id, r.claimed_version)
         .join_from(t.rollouts, t.attributions, isouter=True)
         .where(
             r.superseded_by.is_(None),
@@ -42,7 +58,7 @@ def pending(lake: Lake, newest_version: int) -> list[tuple[str, str, str]]:
         .order_by(r.space_id, r.run_id, r.position)
     )
     with lake.catalog.read() as connection:
-        return [(row.space_id, row.run_id, row.rollout_id) for row in connection.execute(query)]
+        return [Waiting(*row) for row in connection.execute(query)]
 
 
 def store(lake: Lake, verdicts: Sequence[Verdict], newest_version: int) -> None:
@@ -63,10 +79,20 @@ def store(lake: Lake, verdicts: Sequence[Verdict], newest_version: int) -> None:
         for verdict in verdicts
     ]
     with lake.catalog.begin() as connection:
+        ours = t.attributions.c.rollout_id.in_([row["rollout_id"] for row in rows])
         known = set(
-            connection.scalars(sa.select(t.attributions.c.rollout_id).where(t.attributions.c.version.is_not(None)))
+            connection.scalars(
+                sa.select(t.attributions.c.rollout_id).where(ours, t.attributions.c.version.is_not(None))
+            )
         )
         lake.catalog.upsert(connection, t.attributions, [row for row in rows if row["rollout_id"] not in known])
+
+
+def messages(lake: Lake, rollout_ids: Sequence[str]) -> list[str]:
+    """What was found out about some rollouts, in words."""
+    a = t.attributions.c
+    with lake.catalog.read() as connection:
+        return list(connection.scalars(sa.select(a.message).where(a.rollout_id.in_(rollout_ids))))
 
 
 def space_of(lake: Lake, rollout_id: str) -> Space:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from schemas.errors import CatalogBusy, SettingsRejected
 
-REVISION = "0001"
+REVISION = "0002"
 """The newest migration; a test holds it against migrations/versions."""
 _MIGRATION_LOCK = 7_411_204_301
 
@@ -31,7 +31,7 @@ class Catalog:
         """Open the catalog at `url`, creating or upgrading its tables first.
 
         Raises:
-            SettingsRejected: the URL names no usable database.
+            SettingsRejected: the URL names no usable database, or a later release has made its tables.
             CatalogBusy: the database is locked or out of reach.
         """
         try:
@@ -43,10 +43,14 @@ class Catalog:
                 " (pip install 'pitwall[postgres]')"
             ) from error
         catalog = cls(engine)
-        with catalog.read() as connection:
-            current = _revision(connection)
-        if current != REVISION:
-            catalog._upgrade()
+        try:
+            with catalog.read() as connection:
+                current = _revision(connection)
+            if current != REVISION:
+                catalog._upgrade()
+        except BaseException:
+            engine.dispose()
+            raise
         return catalog
 
     @contextmanager
@@ -112,14 +116,23 @@ class Catalog:
     def _upgrade(self) -> None:
         from alembic import command
         from alembic.config import Config
+        from alembic.util import CommandError
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
         with self.begin() as connection:
             self.lock(connection, f"migrate {_MIGRATION_LOCK}")
-            if _revision(connection) != REVISION:
-                config.attributes["connection"] = connection
+            current = _revision(connection)
+            if current == REVISION:
+                return
+            config.attributes["connection"] = connection
+            try:
                 command.upgrade(config, "head")
+            except CommandError as error:
+                raise SettingsRejected(
+                    f"the catalog {self.engine.url!r} is at revision {current}, this release knows up to {REVISION}: "
+                    "a later one made it. Update pitwall here, or use a home of its own: --home FOLDER"
+                ) from error
 
 
 def now() -> datetime.datetime:

@@ -4,6 +4,7 @@ Arrives: a transaction and a table. Leaves: an Arrow table with every column of 
 local ones; JSON comes as its text; the raw text of a reject as text, whatever its bytes.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import pyarrow as pa
@@ -32,8 +33,10 @@ def read_table(connection: Connection, table: sa.Table) -> pa.Table:
     values = zip(*rows, strict=True) if rows else [()] * len(columns)
     return pa.table(
         {
-            column.name: pa.array([_text(value) for value in column_values], _arrow_type(column))
-            for column, column_values in zip(table.columns, values, strict=True)
+            column.name: pa.array(
+                _texts(cells) if isinstance(column.type, sa.LargeBinary) else cells, _arrow_type(column)
+            )
+            for column, cells in zip(table.columns, values, strict=True)
         }
     )
 
@@ -44,5 +47,5 @@ def _arrow_type(column: "sa.Column[Any]") -> pa.DataType:
     return next(arrow for kind, arrow in _TYPES if isinstance(column.type, kind))
 
 
-def _text(value: object) -> object:
-    return bytes(value).decode("utf-8", "replace") if isinstance(value, bytes | memoryview) else value
+def _texts(cells: Iterable[bytes | memoryview | None]) -> list[str | None]:
+    return [None if cell is None else bytes(cell).decode("utf-8", "replace") for cell in cells]

@@ -5,15 +5,17 @@ Nothing is opened here.
 """
 
 import datetime
+import os
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from schemas.errors import SettingsRejected
 
 _ROLLOUT = re.compile(r"rollout_.*\.json(\.gz)?$", re.IGNORECASE)
-_NAMED = re.compile(r"rollout_(\d{1,9})_(\d{8}_\d{6})", re.IGNORECASE)
+_NAMED = re.compile(r"rollout_(\d{1,9})_(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def look(places: Iterable[Path]) -> Landing:
     Raises:
         SettingsRejected: a place does not exist.
     """
-    files: dict[Path, Landed] = {}
+    files: dict[str, Landed] = {}
     landing = Landing([], {}, {})
     for place in places:
         root = place.resolve()  # one folder is one source, however it is spelled
@@ -50,30 +52,38 @@ def look(places: Iterable[Path]) -> Landing:
             raise SettingsRejected(
                 f"{place}: no such folder. Give the engine's export folder, e.g. Saved/Training/Exports"
             )
-        for path in [root] if root.is_file() else _walk(root, landing.left):
-            if path.name.lower().endswith(".tmp"):
-                landing.ignored[_shown(path)] = "still being written"
-            elif not (path == root or _ROLLOUT.match(path.name)):
-                landing.ignored[_shown(path)] = "not a rollout (rollout_*.json, rollout_*.json.gz)"
-            elif _shown(path) != str(path):
-                landing.ignored[_shown(path)] = "its path is not Unicode text, which the catalog needs; rename it"
-            else:
-                files.setdefault(path, _landed(path, root if root.is_dir() else root.parent))
+        named = root.is_file()
+        base = root.parent if named else root
+        labels: dict[Path, str] = {}
+        for path in [root] if named else _walk(root, landing.left):
+            shown, name = _shown(path), path.name
+            if name.lower().endswith(".tmp"):
+                landing.ignored[shown] = "still being written"
+            elif not (named or _ROLLOUT.match(name)):
+                landing.ignored[shown] = "not a rollout (rollout_*.json, rollout_*.json.gz)"
+            elif shown != str(path):
+                landing.ignored[shown] = "its path is not Unicode text, which the catalog needs; rename it"
+            elif shown not in files:
+                folder = path.parent
+                label = labels.get(folder) or labels.setdefault(folder, _label(folder, base))
+                files[shown] = _landed(path, folder.as_posix(), label)
     landing.files.extend(sorted(files.values(), key=_engine_order))
     return landing
 
 
 def _walk(folder: Path, left: dict[str, str]) -> Iterator[Path]:
     try:
-        entries = sorted(folder.iterdir())
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
     except OSError as error:
         left[_shown(folder)] = f"cannot be read ({error.strerror or error})"
         return
     for entry in entries:
-        if entry.is_dir() and not entry.is_symlink():
-            yield from _walk(entry, left)
-        elif entry.is_file():
-            yield entry
+        path = Path(entry.path)
+        if entry.is_dir(follow_symlinks=False):
+            yield from _walk(path, left)
+        elif entry.is_file(follow_symlinks=False) or path.is_file():  # a link may lead to a file, or nowhere
+            yield path
 
 
 def _shown(path: Path) -> str:
@@ -81,17 +91,19 @@ def _shown(path: Path) -> str:
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
-def _landed(path: Path, root: Path) -> Landed:
-    relative = path.parent.relative_to(root).as_posix()
-    label = root.name if relative == "." else relative
+def _landed(path: Path, source: str, label: str) -> Landed:
     index, written_at = None, None
     if match := _NAMED.match(path.name):
-        index = int(match[1])
-        try:
-            written_at = datetime.datetime.strptime(match[2], "%Y%m%d_%H%M%S")
-        except ValueError:
-            written_at = None  # the file's own timestamp will say
-    return Landed(path, path.parent.as_posix(), label or "root", index, written_at)
+        index, year, month, day, hour, minute, second = map(int, match.groups())
+        with suppress(ValueError):  # no time that there is: the file's own timestamp will say
+            written_at = datetime.datetime(year, month, day, hour, minute, second)
+    return Landed(path, source, label, index, written_at)
+
+
+def _label(folder: Path, root: Path) -> str:
+    """What a run inferred in `folder` is called."""
+    relative = folder.relative_to(root).as_posix()
+    return (root.name if relative == "." else relative) or "root"
 
 
 def _engine_order(landed: Landed) -> tuple[str, datetime.datetime, int, int, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from schemas.space import Space
 from warehouse import tables as t
 from warehouse.lake import Lake
 
@@ -36,6 +37,19 @@ def twin(lake: Lake, parent: int | None, window_id: str, config: dict[str, Any])
     with lake.catalog.read() as connection:
         same = [row.version for row in connection.execute(query) if row.config == config]
     return min(same, default=None)
+
+
+def environment(lake: Lake, space: Space) -> str | None:
+    """Where the newest rollout of this space was driven, as its file says."""
+    r = t.rollouts.c
+    query = (
+        sa.select(r.environment)
+        .where(r.space_id == space.space_id, r.environment.is_not(None))
+        .order_by(r.ingested_at.desc())
+        .limit(1)
+    )
+    with lake.catalog.read() as connection:
+        return connection.scalar(query)
 
 
 def is_empty(lake: Lake) -> bool:

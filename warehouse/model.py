@@ -5,7 +5,7 @@ Arrives: a transaction and numbers of versions. Leaves: `Model`s, whose files li
 
 import datetime
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -25,7 +25,7 @@ class Model:
 
     version: int
     parent: int | None
-    start: Literal["warm", "clone", "imported"]
+    start: Literal["warm", "clone", "imported", "fresh"]
     window_id: str | None
     config: dict[str, Any]
     space: Space
@@ -63,14 +63,21 @@ def load_models(connection: Connection, paths: Paths, numbers: Sequence[int] | N
     names = defaultdict[int, list[str]](list)
     figures = defaultdict[int, dict[str, float]](dict)
     files = defaultdict[int, dict[str, FileEntry]](dict)
-    for row in connection.execute(sa.select(aliases).where(of(aliases.c.version)).order_by(aliases.c.alias)):
-        names[row.version].append(row.alias)
-    single = sa.select(metrics).where(of(metrics.c.version), metrics.c.step == 0).order_by(metrics.c.name)
-    for row in connection.execute(single):
-        figures[row.version][row.name] = row.value
-    for row in connection.execute(sa.select(model_files).where(of(model_files.c.version)).order_by(model_files.c.name)):
-        files[row.version][row.name] = FileEntry(sha256=row.sha256, bytes=row.bytes)
-    found = sa.select(models, spaces.c.definition).join(spaces).where(of(models.c.version)).order_by(models.c.version)
+    for version, alias in connection.execute(
+        sa.select(aliases.c.version, aliases.c.alias).where(of(aliases.c.version)).order_by(aliases.c.alias)
+    ).all():
+        names[version].append(alias)
+    m, f = metrics.c, model_files.c
+    for version, name, value in connection.execute(
+        sa.select(m.version, m.name, m.value).where(of(m.version), m.step == 0).order_by(m.version, m.name)
+    ).all():
+        figures[version][name] = value
+    for version, name, sha256, size in connection.execute(
+        sa.select(f.version, f.name, f.sha256, f.bytes).where(of(f.version)).order_by(f.version, f.name)
+    ).all():
+        files[version][name] = FileEntry(sha256=sha256, bytes=size)
+    found = connection.execute(sa.select(models).where(of(models.c.version)).order_by(models.c.version)).all()
+    known = load_spaces(connection, {row.space_id for row in found})
     return [
         Model(
             version=row.version,
@@ -78,7 +85,7 @@ def load_models(connection: Connection, paths: Paths, numbers: Sequence[int] | N
             start=row.start,
             window_id=row.window_id,
             config=row.config,
-            space=Space.model_validate(row.definition),
+            space=known[row.space_id],
             fingerprint=row.fingerprint,
             created_at=row.created_at,
             folder=paths.absolute(row.folder),
@@ -86,5 +93,11 @@ def load_models(connection: Connection, paths: Paths, numbers: Sequence[int] | N
             metrics=figures[row.version],
             files=files[row.version],
         )
-        for row in connection.execute(found)
+        for row in found
     ]
+
+
+def load_spaces(connection: Connection, space_ids: Collection[str]) -> dict[str, Space]:
+    """Spaces by id."""
+    used = sa.select(spaces).where(spaces.c.space_id.in_(space_ids))
+    return {row.space_id: Space.model_validate(row.definition) for row in connection.execute(used)}

@@ -12,6 +12,7 @@ _STARTS = {
     "warm": "It goes on from the weights of its parent.",
     "clone": "It starts by a clone of the recorded actions, because no author of them is registered.",
     "imported": "It came from outside as a policy file; how it was trained is not known here.",
+    "fresh": "Its weights are random: nobody has trained it yet.",
 }
 
 

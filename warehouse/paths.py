@@ -32,6 +32,10 @@ class Paths:
         """One immutable folder per version."""
         return self.home / "models"
 
+    def drives(self, loop_id: str) -> Path:
+        """Where the rollouts of a driving loop are written; they are the engine's files, not the lake's."""
+        return self.home / "drives" / loop_id
+
     @property
     def scratch(self) -> Path:
         """Unfinished files; same disk as the lake, so that a rename is atomic."""

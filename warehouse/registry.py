@@ -19,7 +19,7 @@ from schemas.space import Space
 from warehouse.aliases import CHAMPION, LATEST, move, resolve
 from warehouse.catalog import now
 from warehouse.lake import Lake
-from warehouse.model import Model, load_models
+from warehouse.model import Model, load_models, load_spaces
 from warehouse.model_card import model_card
 from warehouse.model_folder import put_folder, remove_old_orphans
 from warehouse.tables import aliases, metrics, model_files, models, spaces, windows
@@ -29,11 +29,19 @@ _FILE_NAME = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
 
 @dataclass(frozen=True)
 class Version:
-    """What publishing gave: a number, its folder, and whether it is new (an import may be known already)."""
+    """What publishing gave: a number, its folder, and whether it is new (the weights of an import may be known)."""
 
     version: int
     folder: Path
     is_new: bool
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A version that may have driven, and its space."""
+
+    version: int
+    space: Space
 
 
 def publish(lake: Lake, draft: Draft, build: Callable[[int], Mapping[str, bytes]]) -> Version:
@@ -52,7 +60,7 @@ def publish(lake: Lake, draft: Draft, build: Callable[[int], Mapping[str, bytes]
         raise TrainingStopped(f"metric {name} is {value}, wanted a finite number; nothing is published. Train again")
     with lake.catalog.begin() as connection:
         lake.catalog.lock(connection, "models")
-        if draft.start == "imported" and (known := _known_version(connection, draft.fingerprint)):
+        if draft.start in ("imported", "fresh") and (known := _known_version(connection, draft.fingerprint)):
             return Version(known, lake.paths.model(known), is_new=False)
         if draft.parent is not None:
             resolve(connection, draft.parent)
@@ -81,13 +89,17 @@ def versions(lake: Lake) -> list[Model]:
         return load_models(connection, lake.paths)
 
 
-def candidates(lake: Lake, space: Space | None = None) -> list[Model]:
+def candidates(lake: Lake, space: Space | None = None) -> list[Candidate]:
     """Versions that may have driven a rollout of this space (same widths), newest first."""
+    with lake.catalog.read() as connection:
+        found = connection.execute(
+            sa.select(models.c.version, models.c.space_id).order_by(models.c.version.desc())
+        ).all()
+        known = load_spaces(connection, {row.space_id for row in found})
     return [
-        model
-        for model in reversed(versions(lake))
-        if space is None
-        or (len(model.space.observations), len(model.space.actions)) == (len(space.observations), len(space.actions))
+        Candidate(row.version, known[row.space_id])
+        for row in found
+        if space is None or _widths(known[row.space_id]) == _widths(space)
     ]
 
 
@@ -121,6 +133,10 @@ def read_file(lake: Lake, version: int | str, name: str) -> bytes:
 def read_manifest(lake: Lake, version: int | str) -> ModelManifest:
     """The manifest of a version; raises as `read_file`."""
     return ModelManifest.model_validate_json(read_file(lake, version, MANIFEST))
+
+
+def _widths(space: Space) -> tuple[int, int]:
+    return len(space.observations), len(space.actions)
 
 
 def _known_version(connection: Connection, fingerprint: str) -> int | None:

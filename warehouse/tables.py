@@ -156,7 +156,7 @@ models = Table(
     metadata,
     Column("version", Integer, primary_key=True, autoincrement=False),
     Column("parent", Integer, ForeignKey("models.version")),
-    Column("start", String(16), nullable=False),  # warm | clone | imported
+    Column("start", String(16), nullable=False),  # warm | clone | imported | fresh
     Column("window_id", String(64), ForeignKey("windows.window_id"), index=True),
     Column("config", JSON, nullable=False),
     Column("space_id", String(16), ForeignKey("spaces.space_id"), nullable=False),
@@ -202,6 +202,70 @@ metrics = Table(
     Column("name", String(128), primary_key=True),
     Column("step", Integer, primary_key=True),  # epoch for curves, 0 for single figures
     Column("value", Float, nullable=False),
+)
+
+evaluations = Table(
+    "evaluations",
+    metadata,
+    Column("evaluation_id", _BIG_ID, primary_key=True, autoincrement=True),
+    Column("version", Integer, ForeignKey("models.version"), nullable=False),
+    Column("task", Text, nullable=False),  # id of the environment
+    Column("settings", JSON, nullable=False),
+    Column("settings_id", String(64), nullable=False),  # sha256 of the settings as canonical JSON
+    Column("drives", Integer, nullable=False),
+    Column("finished_share", Float),
+    Column("finished_low", Float),
+    Column("finished_high", Float),
+    Column("crashed_share", Float),
+    Column("crashed_low", Float),
+    Column("crashed_high", Float),
+    Column("progress_mean", Float),  # laps
+    Column("progress_low", Float),
+    Column("progress_high", Float),
+    Column("speed_mean", Float),  # m/s
+    Column("speed_low", Float),
+    Column("speed_high", Float),
+    Column("return_mean", Float, nullable=False),
+    Column("return_low", Float, nullable=False),
+    Column("return_high", Float, nullable=False),
+    Column("created_at", DateTime, nullable=False),
+    UniqueConstraint("version", "task", "settings_id"),  # drives are deterministic: the same ones are never done twice
+)
+
+drives = Table(
+    "drives",
+    metadata,
+    Column("evaluation_id", _BIG_ID, ForeignKey("evaluations.evaluation_id"), primary_key=True),
+    Column("number", Integer, primary_key=True),  # drives of one number started alike, whichever version drove
+    Column("track", BigInteger),
+    Column("finished", Boolean),
+    Column("crashed", Boolean),
+    Column("progress", Float),  # laps
+    Column("speed", Float),  # m/s
+    Column("return", Float, nullable=False),
+    Column("length", Integer, nullable=False),
+)
+
+loops = Table(
+    "loops",
+    metadata,
+    Column("loop_id", Text, primary_key=True),  # its rollouts' runs are called <loop_id>.<session>
+    Column("settings", JSON, nullable=False),
+    Column("iterations", Integer, nullable=False),
+    Column("started_at", DateTime, nullable=False),
+    Column("finished_at", DateTime),
+)
+
+laps = Table(
+    "laps",
+    metadata,
+    Column("loop_id", Text, ForeignKey("loops.loop_id"), primary_key=True),
+    Column("lap", Integer, primary_key=True),  # from 1
+    Column("rollout_id", String(64), ForeignKey("rollouts.rollout_id"), nullable=False),  # that it drove
+    Column("head", Integer, ForeignKey("models.version"), nullable=False),  # that it trains further
+    Column("version", Integer, ForeignKey("models.version")),  # that it made; NULL until then
+    Column("promoted", Boolean),  # NULL where it was not judged
+    Column("goes_on", Integer, ForeignKey("models.version")),  # head of the next lap; NULL until this one is done
 )
 
 Index("rollouts_by_order", rollouts.c.run_id, rollouts.c.position)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from schemas.errors import NotRegistered, QueryRejected, WindowEmpty
 from schemas.space import Space
@@ -21,7 +22,7 @@ from warehouse.lake import Lake
 from warehouse.sql_header import SqlFile
 
 _SELECT = SqlFile.read(Path(__file__).parent / "sql" / "internal" / "window.sql").statement
-_CHUNK = 500
+_QUERY = sa.text(_SELECT).bindparams(sa.bindparam("since", type_=sa.DateTime), sa.bindparam("until", type_=sa.DateTime))
 _SCORES = """
 select last_rollout_id as rollout_id, avg("return") as score
 from episodes
@@ -38,14 +39,16 @@ def select(lake: Lake, window: Window) -> WindowManifest:
         QueryRejected: the window's own SQL is refused, or its answer has no `rollout_id`.
     """
     parameters = _parameters(lake, window)
-    chosen = query.run(lake, _SELECT, parameters)
-    ids = chosen["rollout_id"].to_pylist()
-    members = _members(lake, ids)
+    listed = {name: json.dumps(parameters[name]) for name in ("chosen", "scores")}
+    with lake.catalog.read() as connection:
+        chosen = connection.execute(_QUERY, parameters | listed).all()
+        space = _space(connection, chosen[0].space_id) if chosen else None
+    members = [_member(row) for row in sorted(chosen, key=lambda row: (row.run_id, row.position))]
     rows = sum(member.rows for member in members)
-    if rows < window.min_rows:
-        raise WindowEmpty(_too_small(lake, window, len(ids), rows))
+    if space is None or rows < window.min_rows:
+        raise WindowEmpty(_too_small(lake, window, len(members), rows))
     narrowed = []
-    others = chosen["fitting"][0].as_py() - chosen["fitting_space"][0].as_py()
+    others = chosen[0].fitting - chosen[0].fitting_space
     if others and window.space is None:
         narrowed.append(f"{others} fitting rollouts have other observations or actions and were left out")
     places = [[m.rollout_id, m.partition_sha256, m.first_row, m.rows, m.rows_sha256] for m in members]
@@ -53,7 +56,7 @@ def select(lake: Lake, window: Window) -> WindowManifest:
         window_id=hashlib.sha256(json.dumps(places).encode()).hexdigest(),
         request=window,
         sql=f"{_SELECT}\n-- bound to: {json.dumps(_shown(parameters), default=str)}",
-        space=_space(lake, chosen["space_id"][0].as_py()),
+        space=space,
         rollouts=tuple(members),
         rows=rows,
         rows_sha256=combined([member.rows_sha256 for member in members]),
@@ -85,11 +88,12 @@ def stored(lake: Lake, window_id: str) -> WindowManifest:
             .where(wr.window_id == head.window_id)
             .order_by(wr.ordinal)
         ).all()
+        space = _space(connection, members[0].space_id)
     return WindowManifest(
         window_id=head.window_id,
         request=Window.model_validate(head.request),
         sql=head.sql,
-        space=_space(lake, members[0].space_id),
+        space=space,
         rollouts=tuple(_member(row) for row in members),
         rows=head.rows,
         rows_sha256=head.rows_sha256,
@@ -103,38 +107,29 @@ def _parameters(lake: Lake, window: Window) -> dict[str, Any]:
         if "rollout_id" not in answer.column_names:
             raise QueryRejected(f"the window's SQL answers {answer.column_names}, wanted a column rollout_id")
         chosen = [rollout for rollout in answer["rollout_id"].to_pylist() if rollout is not None]
-    scores = query.run(lake, _SCORES, {"run": window.run}) if window.best is not None else None
+    scores: dict[str, float] = {}
+    if window.best is not None:
+        scored = query.run(lake, _SCORES, {"run": window.run})
+        scores = dict(zip(scored["rollout_id"].to_pylist(), scored["score"].to_pylist(), strict=True))
     return {
         "run": window.run,
+        "runs_of": window.runs_of,
         "space": window.space,
         "since": window.since,
         "until": window.until,
         "max_age": window.max_age,
         "refuted": window.refuted,
         "choose": window.sql is not None,
-        "chosen": sorted(set(chosen)),
+        "chosen": dict.fromkeys(sorted(set(chosen))),
         "newest": window.newest,
         "best": window.best,
-        "scored": scores["rollout_id"].to_pylist() if scores else [],
-        "scores": scores["score"].to_pylist() if scores else [],
+        "scores": scores,
         "max_rows": window.max_rows,
     }
 
 
 def _shown(parameters: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in parameters.items() if value not in (None, [], False)}
-
-
-def _members(lake: Lake, ids: list[str]) -> list[WindowRollout]:
-    r, p = t.rollouts.c, t.partitions.c
-    query = sa.select(r.rollout_id, r.run_id, p.partition_id, p.path, r.first_row, r.rows, r.rows_sha256)
-    found = {}
-    with lake.catalog.read() as connection:
-        for start in range(0, len(ids), _CHUNK):
-            some = r.rollout_id.in_(ids[start : start + _CHUNK])
-            for row in connection.execute(query.join_from(t.rollouts, t.partitions).where(some)):
-                found[row.rollout_id] = _member(row)
-    return [found[rollout_id] for rollout_id in ids]
+    return {name: value for name, value in parameters.items() if value not in (None, {}, False)}
 
 
 def _member(row: Any) -> WindowRollout:  # noqa: ANN401 - a row of the catalog
@@ -149,10 +144,9 @@ def _member(row: Any) -> WindowRollout:  # noqa: ANN401 - a row of the catalog
     )
 
 
-def _space(lake: Lake, space_id: str) -> Space:
-    with lake.catalog.read() as connection:
-        definition = connection.scalars(sa.select(t.spaces.c.definition).where(t.spaces.c.space_id == space_id)).one()
-    return Space.model_validate(definition)
+def _space(connection: Connection, space_id: str) -> Space:
+    query = sa.select(t.spaces.c.definition).where(t.spaces.c.space_id == space_id)
+    return Space.model_validate(connection.scalars(query).one())
 
 
 def _too_small(lake: Lake, window: Window, rollouts: int, rows: int) -> str:

@@ -3,12 +3,19 @@
 import datetime
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from schemas.errors import LakeDamaged, QueryRejected
+from tests.warehouse.drafts import draft, files
 from tests.warehouse.rows import ENGINE, WITH_LIDAR, Row, add_model, add_rollout, rollout_id
-from warehouse import tables
+from warehouse import loops, tables
+from warehouse.aliases import promote
+from warehouse.comparison import score
+from warehouse.evaluations import store
 from warehouse.lake import Lake
 from warehouse.query import run
+from warehouse.registry import publish
 from warehouse.views import views
 
 
@@ -166,7 +173,78 @@ def test_parameters_are_bound_and_never_read_as_sql(lake: Lake):
 
 
 def test_a_wrong_name_is_answered_with_the_right_ones(lake: Lake):
-    with pytest.raises(QueryRejected, match="episodes, experiences"):
+    with pytest.raises(QueryRejected, match="episodes, evaluations, experiences"):
         run(lake, "from epsiodes")
     with pytest.raises(QueryRejected, match="describe VIEW"):
         run(lake, "select nope from runs")
+
+
+def test_evaluations_and_their_drives_can_be_asked_for(lake: Lake):
+    add_model(lake, 1)
+    lap = {"track": 1_000_000, "finished": True, "crashed": False, "progress": 1.5, "speed": 20.0, "length": 9}
+    fall = lap | {"finished": False, "crashed": True, "progress": 0.5}
+    store(
+        lake, 1, "Pitwall/Racing-v0", {"cars": 2}, [lap | {"number": 0, "return": 7}, fall | {"number": 1, "return": 1}]
+    )
+    store(lake, 1, "Hopper-v5", {}, [{"number": 0, "return": 3.5, "length": 9}])
+    assert rows_of(
+        lake, "select evaluation_id, version, task, drives, finished_share, return_mean from evaluations"
+    ) == [
+        (1, 1, "Pitwall/Racing-v0", 2, 0.5, 4.0),
+        (2, 1, "Hopper-v5", 1, None, 3.5),
+    ]
+    columns = "task, number, track, finished, progress, return, score"
+    assert rows_of(lake, f"select {columns} from drives order by evaluation_id, number") == [
+        ("Pitwall/Racing-v0", 0, 1_000_000, True, 1.5, 7.0, 1.02),
+        ("Pitwall/Racing-v0", 1, 1_000_000, False, 0.5, 1.0, 0.5),
+        ("Hopper-v5", 0, None, None, None, 3.5, 3.5),
+    ]
+
+
+@settings(max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.lists(st.tuples(st.booleans(), st.floats(-0.5, 1.5), st.floats(0, 90)), min_size=1, max_size=40), st.integers()
+)
+def test_a_drive_s_score_is_the_one_that_promotion_goes_by(lake: Lake, laps, seed):
+    add_model(lake, 1)
+    drives = [
+        {
+            "number": n,
+            "finished": finished,
+            "crashed": False,
+            "progress": progress,
+            "speed": speed,
+            "return": 1,
+            "length": 1,
+        }
+        for n, (finished, progress, speed) in enumerate(laps)
+    ]
+    made = store(lake, 1, "a", {"seed": seed, "laps": laps}, drives)
+    found = rows_of(lake, f"select score from drives where evaluation_id = {made.evaluation_id} order by number")
+    assert [value for (value,) in found] == pytest.approx([score(drive) for drive in drives])
+
+
+def test_promotions_are_the_moves_that_somebody_decided(lake: Lake):
+    for name in "ab":
+        publish(lake, draft(name), files)
+    promote(lake, "champion", 2, "faster")
+    assert rows_of(lake, "select alias, from_version, to_version, reason from promotions") == [
+        ("champion", None, 1, "the first version"),
+        ("champion", 1, 2, "faster"),
+    ]
+
+
+def test_a_loop_shows_as_much_as_its_progress(lake: Lake):
+    loop = loops.begin(lake, {"window": 2}, 3)
+    loops.begin(lake, {}, 7)
+    names = [f"{loop.loop_id}.001", f"{loop.loop_id}.002", f"{loop.loop_id}.notes", f"{loop.loop_id}0.001"]
+    first, *_ = (add_rollout(lake, name, 0, [Row(0, step) for step in range(4)]) for name in names)
+    add_model(lake, 1, first)
+    loops.write(lake, loop.loop_id, loops.LapRecord(lap=1, rollout_id=first, head=1, version=1))
+    columns = "loop_id, iterations, laps, rollouts, sessions, finished_at, settings"
+    assert rows_of(lake, f"select {columns} from loops order by loop_id") == [
+        ("loop-0001", 3, 1, 2, 2, None, '{"window": 2}'),
+        ("loop-0002", 7, 0, 0, 0, None, "{}"),
+    ]
+    loops.finish(lake, loop.loop_id)
+    assert rows_of(lake, "select finished_at is not null from loops where loop_id = 'loop-0001'") == [(True,)]

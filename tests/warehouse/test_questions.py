@@ -5,9 +5,14 @@ import pytest
 
 from schemas.errors import QueryRejected
 from schemas.space import Space
+from tests.warehouse.drafts import draft, files
 from tests.warehouse.rows import WITH_LIDAR, Row, add_model, add_rollout
+from warehouse import evaluations
+from warehouse.aliases import promote
+from warehouse.comparison import compare
 from warehouse.lake import Lake
 from warehouse.questions import ask, question, questions
+from warehouse.registry import publish
 
 REQUIRED = {"rollout": "rollout_0"}
 
@@ -84,6 +89,76 @@ def test_drift_is_the_move_of_the_mean_in_the_older_ones_standard_deviation(lake
     assert found["obs_ray_right"]["shift"] is None
 
 
+def lap(number: int, progress: float, speed: float, total: float):
+    """A drive: two on each track."""
+    figures = {"finished": progress == 1, "crashed": progress < 1, "progress": progress, "speed": speed}
+    return {"number": number, "track": number // 2, **figures, "return": total, "length": 1}
+
+
+def test_versions_come_with_their_newest_evaluation_what_they_collected_and_whether_they_were_champion(lake: Lake):
+    for name in "abc":
+        publish(lake, draft(name, parent={"b": 1, "c": 2}.get(name)), files)
+    promote(lake, "champion", 2)
+    promote(lake, "champion", 3)
+    add_rollout(lake, "a", 0, [*drive([1, 1]), Row(1, 0, 4, terminated=True)], version=2)
+    evaluations.store(lake, 2, "Racing", {"cars": 1}, [lap(0, 0.5, 10, 1)])
+    evaluations.store(lake, 2, "Racing", {"cars": 2}, [lap(0, 1.0, 10, 3), lap(1, 0.5, 20, 5)])
+    evaluations.store(lake, 3, "Hopper", {}, [{"number": 0, "return": 9.0, "length": 1}])
+    first, second, third = ask(lake, "versions").to_pylist()
+    assert [(row["version"], row["parent"], row["champion"]) for row in (first, second, third)] == [
+        (1, None, "was"), (2, 1, "was"), (3, 2, "now"),
+    ]  # fmt: skip
+    assert (first["task"], first["return_mean"], first["episodes"]) == (None, None, None)
+    assert (second["drives"], second["finished_share"], second["progress_mean"], second["speed_mean"]) == (
+        2,
+        0.5,
+        0.75,
+        15,
+    )
+    assert (second["episodes"], second["episode_return"]) == (2, 3.0)
+    assert (third["task"], third["finished_share"], third["return_low"]) == ("Hopper", None, 9.0)
+    assert ask(lake, "versions", task="Hopper").column("drives").to_pylist() == [None, None, 1]
+    assert ask(lake, "versions", episodes="no").column("episodes").to_pylist() == [None] * 3
+
+
+def test_versions_are_compared_drive_by_drive(lake: Lake):
+    for name in "ab":
+        publish(lake, draft(name), files)
+    evaluations.store(lake, 1, "Racing", {}, [lap(0, 0.5, 10, 1), lap(1, 1.0, 10, 1), lap(2, 0.25, 10, 1)])
+    evaluations.store(lake, 2, "Racing", {}, [lap(0, 1.0, 20, 3), lap(1, 1.0, 20, 3), lap(2, 0.25, 30, 0)])
+    evaluations.store(lake, 2, "Racing", {"other": 1}, [lap(0, 0.0, 0, 0)])
+    found = {row["figure"]: row for row in ask(lake, "compare-versions").to_pylist()}
+    assert list(found) == ["score", "finished", "crashed", "progress", "speed", "return"]
+    assert {(row["version_a"], row["version_b"], row["task"], row["drives"]) for row in found.values()} == {
+        (2, 1, "Racing", 3)
+    }
+    progress = found["progress"]
+    assert (progress["mean_a"], progress["a_higher"], progress["a_lower"]) == (0.75, 1, 0)
+    assert progress["difference"] == pytest.approx(0.5 / 3)
+    # two tracks, ahead by 0.25 and by 0: standard error 0.125
+    assert progress["high"] - progress["difference"] == pytest.approx(1.96 * 0.125)
+    assert found["speed"]["mean_b"] == 10.0 and found["return"]["a_lower"] == 1
+    score = found["score"]
+    promotion = compare(lake, 2, 1, "Racing", {})
+    assert (score["mean_a"], score["mean_b"]) == pytest.approx(promotion.means)
+    assert score["difference"] == pytest.approx(promotion.difference.mean)
+    back = ask(lake, "compare-versions", a="v1", b="2", task="Racing").to_pylist()
+    assert [row["difference"] for row in back] == pytest.approx([-row["difference"] for row in found.values()])
+
+
+def test_versions_without_laps_are_compared_by_return_and_score_alone(lake: Lake):
+    for name in "ab":
+        publish(lake, draft(name), files)
+    for version in (1, 2):
+        returns = [{"number": n, "return": n * version, "length": 1} for n in range(3)]
+        evaluations.store(lake, version, "Hopper", {}, returns)
+    rows = ask(lake, "compare-versions").to_pylist()
+    assert [(row["figure"], row["difference"], row["low"]) for row in rows] == [
+        (name, 1.0, pytest.approx(1.0 - 1.96 / 3**0.5)) for name in ("score", "return")
+    ]
+    assert ask(lake, "compare-versions", task="Racing").num_rows == 0
+
+
 def verdicts(lake: Lake, **parameters: object) -> dict[str, str]:
     return {row["check"].split(":")[0]: row["verdict"] for row in ask(lake, "health", **parameters).to_pylist()}
 
@@ -126,7 +201,7 @@ def test_health_looks_at_other_action_spaces_too(lake: Lake):
 
 
 def test_an_unknown_question_or_parameter_is_answered_with_what_there_is(lake: Lake):
-    with pytest.raises(QueryRejected, match="best-episodes, drift"):
+    with pytest.raises(QueryRejected, match="best-episodes, compare-versions, drift"):
         ask(lake, "best")
     with pytest.raises(QueryRejected, match=r"no parameter 'm'(?s:.*)--n INTEGER"):
         ask(lake, "best-episodes", m=3)

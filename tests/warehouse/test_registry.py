@@ -103,11 +103,13 @@ def test_a_build_cannot_write_elsewhere_or_take_our_names(lake: Lake, name: str)
     assert versions(lake) == []
 
 
-def test_an_import_of_known_weights_is_the_version_that_has_them(lake: Lake) -> None:
-    first = publish(lake, draft("a", start="imported"), files)
-    again = publish(lake, draft("a", start="imported"), files)
+@pytest.mark.parametrize("start", ["imported", "fresh"])
+def test_weights_from_outside_that_are_known_are_the_version_that_has_them(lake: Lake, start: str) -> None:
+    first = publish(lake, draft("a", start=start), files)
+    again = publish(lake, draft("a", start=start), files)
     assert (first.version, first.is_new) == (1, True)
     assert (again.version, again.is_new, again.folder) == (1, False, first.folder)
+    assert get(lake, 1).start == read_manifest(lake, 1).start == start
     assert publish(lake, draft("a", start="warm"), files).version == 2
 
 

@@ -1,4 +1,5 @@
 import datetime
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -8,6 +9,9 @@ from schemas.errors import LakeDamaged, QueryRejected, WindowEmpty
 from schemas.settings import Settings
 from schemas.window import Window
 from tests.warehouse.rollouts import experience, rows, sql, write
+from tests.warehouse.rows import add_model
+from warehouse import attributions
+from warehouse.attributions import Verdict
 from warehouse.ingest import ingest
 from warehouse.lake import Lake
 from warehouse.window_rows import window_rows
@@ -30,12 +34,16 @@ def fill(lake, root):
     return ids
 
 
-@pytest.fixture(scope="module")
-def filled(tmp_path_factory):
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def filled(request, tmp_path_factory):
     root = tmp_path_factory.mktemp("windows")
-    lake = Lake.open(Settings.load(home=root / "home"))
-    yield lake, fill(lake, root / "in")
-    lake.catalog.engine.dispose()
+    with ExitStack() as stack:
+        url = None
+        if request.param == "postgresql":
+            url = stack.enter_context(request.getfixturevalue("postgresql").fresh_database())
+        lake = Lake.open(Settings.load(home=root / "home", catalog=url))
+        yield lake, fill(lake, root / "in")
+        lake.catalog.engine.dispose()
 
 
 def naive(window):
@@ -157,3 +165,46 @@ def test_of_two_spaces_the_newest_is_taken_and_the_other_told(lake, tmp_path):
     manifest = select(lake, Window())
     assert len(manifest.space.observations) == 31 and len(manifest.rollouts) == 1 and manifest.narrowed
     assert not window_rows(lake, manifest).filter([False] * 8).num_rows
+
+
+def test_an_author_may_be_so_many_versions_old_and_a_refuted_claim_is_left_out(lake, tmp_path):
+    ids = fill(lake, tmp_path / "in")
+    for version in (1, 2, 3):
+        add_model(lake, version)
+    authors = [Verdict(ids[version], version, "author", "", None, None, ()) for version in (1, 2, 3)]
+    attributions.store(lake, [*authors, Verdict(ids[5], None, "claim_refuted", "", None, None, ())], 3)
+
+    def chosen(**request):
+        return [ids.index(member.rollout_id) for member in select(lake, Window(**request)).rollouts]
+
+    assert chosen(max_age=1) == [2, 3]
+    assert chosen(max_age=2, newest=2) == [2, 3]
+    assert chosen() == [0, 1, 2, 3, 4]
+    assert chosen(refuted=True, newest=1) == [5]
+
+
+def test_a_request_for_any_number_of_rollouts_by_name_is_answered(lake, tmp_path):
+    ids = fill(lake, tmp_path / "in")
+    many = "select unnest(list_append([sha256(i::varchar) for i in range(40000)], $$" + ids[2] + "$$)) as rollout_id"
+    assert [member.rollout_id for member in select(lake, Window(sql=many)).rollouts] == [ids[2]]
+
+
+def test_a_loop_s_window_holds_the_sessions_of_that_loop_alone(lake, tmp_path):
+    for second, run in enumerate(("loop-1.001", "loop-1.002", "loop-12.001", "loop-1")):
+        ingest(lake, [write(tmp_path / run, 0, rows(4), second=second, extra={"run_id": run})])
+    chosen = select(lake, Window(newest=5, runs_of="loop-1"))
+    assert [rollout.run_id for rollout in chosen.rollouts] == ["loop-1.001", "loop-1.002"]
+
+
+def test_the_newest_of_a_loop_is_the_last_of_its_last_session_whatever_the_clock_said(lake, tmp_path):
+    for run, seconds in (("loop-1.001", (200, 300)), ("loop-1.002", (100, 200))):
+        for index, second in enumerate(seconds):
+            ingest(lake, [write(tmp_path / run, index, second=second, extra={"run_id": run})])
+
+    def newest(**request):
+        return [(one.run_id, one.rows) for one in select(lake, Window(newest=1, **request)).rollouts]
+
+    assert newest() == [("loop-1.001", 8)]
+    assert newest(runs_of="loop-1") == [("loop-1.002", 8)]
+    two = select(lake, Window(newest=2, runs_of="loop-1")).rollouts
+    assert [member.run_id for member in two] == ["loop-1.002", "loop-1.002"]

@@ -1,67 +1,85 @@
 -- Which rollouts does a window select?
 --
--- A condition is off where its parameter is null. The answer is in the order of the runs, oldest first.
+-- Asked of the catalog itself, SQLite or PostgreSQL. A condition is off where its parameter is null.
 -- Parameters:
 --   run, space: text              only this run, this space (null: that of the newest fitting rollout)
+--   runs_of: text                 only runs of this driving loop, <loop>.<session>
 --   since, until: timestamp       engine's time of writing, else time of ingest
 --   max_age: integer              versions behind the latest one
 --   refuted: boolean              also where a claimed author was refuted
 --   choose: boolean               only those in chosen
---   chosen: text[]                rollout ids
+--   chosen: text                  JSON object whose keys are rollout ids
+--   scores: text                  JSON object: mean episode return by rollout id
 --   newest, best: integer         so many rollouts, by time and then by score
---   scored, scores: text[], double[]   rollout ids and their mean episode return
 --   max_rows: integer             whole rollouts, newest first, while they fit
 -- Columns:
---   rollout_id                    the rollout
+--   rollout_id, run_id            the rollout and its run
+--   position                      its place in the run
 --   space_id                      its space
+--   partition_id, path            the file that holds its rows
+--   first_row, rows, rows_sha256  where they lie in it, and their hash
 --   fitting                       rollouts that fit the conditions, of any space
 --   fitting_space                 of these, the ones of this space
-with score as (
-    select unnest($scored::varchar[]) as rollout_id, unnest($scores::double[]) as score
-),
-candidate as (
+with candidate as (
     select
-        rollouts.*,
-        coalesce(written_at, ingested_at) as moment,
-        score.score
+        rollouts.rollout_id,
+        rollouts.run_id,
+        rollouts.position,
+        rollouts.space_id,
+        rollouts.partition_id,
+        rollouts.first_row,
+        rollouts.rows,
+        rollouts.rows_sha256,
+        -- sessions of a loop are numbered: no clock that is set back takes one for older than the one before
+        row_number() over (
+            order by
+                case when cast(:runs_of as text) is null
+                    then coalesce(rollouts.written_at, rollouts.ingested_at) end desc,
+                rollouts.run_id desc,
+                rollouts.position desc
+        ) as age
     from rollouts
-    left join score using (rollout_id)
-    where ($run is null or run_id = $run)
-      and ($since is null or coalesce(written_at, ingested_at) >= $since::timestamp)
-      and ($until is null or coalesce(written_at, ingested_at) < $until::timestamp)
-      and ($max_age is null or policy_version >= (select max(version) from models) - $max_age)
-      and ($refuted or verdict is distinct from 'claim_refuted')
-      and (not $choose or rollout_id in (select unnest($chosen::varchar[])))
+    left join attributions on attributions.rollout_id = rollouts.rollout_id
+    where rollouts.superseded_by is null
+      and (cast(:run as text) is null or rollouts.run_id = :run)
+      and (cast(:runs_of as text) is null
+          or substr(rollouts.run_id, 1, length(cast(:runs_of as text)) + 1) = cast(:runs_of as text) || '.')
+      and (cast(:since as timestamp) is null or coalesce(rollouts.written_at, rollouts.ingested_at) >= :since)
+      and (cast(:until as timestamp) is null or coalesce(rollouts.written_at, rollouts.ingested_at) < :until)
+      and (cast(:max_age as integer) is null
+          or attributions.version >= (select max(version) from models) - cast(:max_age as integer))
+      and (:refuted or coalesce(attributions.verdict, '') <> 'claim_refuted')
+      and (not :choose or rollouts.rollout_id in (select key from json_each(:chosen)))
 ),
 one_space as (
     select *
     from candidate
-    where space_id = coalesce($space, (
-        select space_id from candidate order by moment desc, run_id desc, position desc limit 1
-    ))
+    where space_id = coalesce(cast(:space as text), (select space_id from candidate order by age limit 1))
+),
+scored as (
+    select one_space.*, cast(cast(scores.value as text) as double precision) as score
+    from one_space
+    left join json_each(:scores) as scores on scores.key = one_space.rollout_id
 ),
 newest as (
-    select *
-    from one_space
-    qualify $newest is null or row_number() over (order by moment desc, run_id desc, position desc) <= $newest
+    select *, row_number() over (order by age) as place from scored
 ),
 best as (
-    select *
+    select *, row_number() over (order by score desc, age) as place_by_score
     from newest
-    where $best is null or score is not null
-    qualify $best is null or row_number() over (order by score desc, moment desc, run_id desc, position desc) <= $best
+    where (cast(:newest as integer) is null or place <= :newest)
+      and (cast(:best as integer) is null or score is not null)
 ),
 bounded as (
-    select *
+    select *, sum(rows) over (order by age) as rows_so_far
     from best
-    qualify $max_rows is null or sum(rows) over (
-        order by moment desc, run_id desc, position desc rows unbounded preceding
-    ) <= $max_rows
+    where cast(:best as integer) is null or place_by_score <= :best
 )
 select
-    rollout_id,
-    space_id,
+    bounded.rollout_id, bounded.run_id, bounded.position, bounded.space_id,
+    bounded.partition_id, partitions.path, bounded.first_row, bounded.rows, bounded.rows_sha256,
     (select count(*) from candidate) as fitting,
     (select count(*) from one_space) as fitting_space
 from bounded
-order by run_id, position
+join partitions on partitions.partition_id = bounded.partition_id
+where cast(:max_rows as integer) is null or rows_so_far <= :max_rows

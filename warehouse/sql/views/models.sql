@@ -3,9 +3,9 @@
 -- Columns:
 --   version          dense number from 1
 --   parent           version it went on from; NULL for a first one
---   start            warm, clone or imported
+--   start            warm, clone, imported or fresh
 --   aliases          names that point to it now, joined by ", "; NULL without any
---   window_id        window it was trained on; NULL when imported
+--   window_id        window it was trained on; NULL when imported or fresh
 --   rows             experiences in that window
 --   space_id         observations and actions; see the view spaces
 --   fingerprint      sha256 over the float32 weights as the engine sees them
