@@ -20,7 +20,7 @@ $(VENV)/.%: $(VENV)/.installed
 install: $(VENV)/.installed  ## .venv from the lock file
 dev: $(VENV)/.dev            ## .venv with the tools of the developers
 
-lap: $(VENV)/.installed      ## sample session in, a trained policy out
+lap: $(VENV)/.installed      ## cars learn to drive: a few minutes, a plot, a picture
 	$(BIN)/pitwall lap
 
 test: $(VENV)/.dev           ## ruff, mypy strict, pytest

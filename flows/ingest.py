@@ -15,6 +15,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows import summary
+from flows.judging import judge_if_asked
 from flows.landing import bring_in
 from flows.landing import summary as one_line
 from flows.prefect_reporter import PrefectReporter
@@ -53,6 +54,7 @@ def ingest(folder: Path | None = None, retry_rejected: bool = False) -> State[An
             return _nothing(f"nothing to do: nothing new in {place}")
         _show("ingest-summary", summary.ingest_lines(came, report.seconds), f"Ingest of {place}")
         if came.accepted:
+            judge_if_asked(lake, report)
             _tell_who_trains(lake)
     finally:
         lake.catalog.engine.dispose()

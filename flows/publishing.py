@@ -77,7 +77,12 @@ def publish(
 
 
 def hand_over(lake: Lake, version: int) -> Path | None:
-    """Put a version into the engine's folder, if the settings name one; calling it again changes nothing."""
+    """Put a version into the engine's folder, if the settings name one; calling it again changes nothing.
+
+    The engine knows its own actions only: a version of another environment is not for it.
+    """
+    if not registry.get(lake, version).space.is_engine:
+        return None
     return deliver(lake.settings, version, registry.read_file(lake, version, ENGINE))
 
 

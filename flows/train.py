@@ -40,7 +40,7 @@ def _name() -> str:
 def train(
     window: Window = RECENT,
     config: TrainConfig = _ENGINE,
-    named: Literal["engine", "plugin_script", "cleanrl_continuous"] | None = None,
+    named: Literal["engine", "plugin_script", "racing", "cleanrl_continuous", "pendulum"] | None = None,
     parent: int | str | None = None,
     at_least_new: int | None = 0,
 ) -> State[Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.attributing import attribute
+from flows.judging import judge_if_asked
 from flows.publishing import Published, hand_over, publish
 from flows.reporter import Reporter
 from schemas.errors import Transient
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from ppo.learner import Trained
+    from ppo.policy import Policy
 
 
 @dataclass(frozen=True)
@@ -62,11 +64,13 @@ def train(
     *,
     parent: int | str | None = None,
     at_least_new: int = 0,
+    to_engine: bool = True,
 ) -> TrainReport:
     """Attribute, select, learn, check, publish.
 
     Training goes on from the newest policy that collected in the window, or from `parent`. With fewer than
-    `at_least_new` rollouts that are new to training, nothing is done.
+    `at_least_new` rollouts that are new to training, nothing is done. With `to_engine` the new version goes into the
+    engine's folder, if the settings name one.
 
     Raises:
         SettingsRejected: the device or the engine's folder is not there.
@@ -84,7 +88,7 @@ def train(
         report.say(reason)
         return TrainReport(manifest, new, reason, seconds=report.seconds)
     table = report.stage("load", window_rows, lake, manifest)
-    begin = _parent(table) if begin is None else begin
+    begin = _parent(lake, table, report) if begin is None else begin
     report.say(
         f"training on {len(manifest.rollouts)} rollouts with {manifest.rows:,} experiences from "
         + (f"version {begin}" if begin is not None else "a clone of what was recorded (no registered policy fits)")
@@ -111,7 +115,7 @@ def train(
     report.say(f"version {published.version} is published in {published.folder}")
     engine_file = None
     try:
-        engine_file = report.stage("deliver", hand_over, lake, published.version)
+        engine_file = report.stage("deliver", hand_over, lake, published.version) if to_engine else None
     except Transient as error:  # the version stands; only the way into the engine's folder failed
         notes = (*notes, f"the engine does not have it yet: {error}. Then: pitwall models deliver {published.version}")
     return TrainReport(
@@ -127,23 +131,27 @@ def train(
     )
 
 
-def _parent(table: "pa.Table") -> int | None:
-    """The newest version that collected in the window."""
+def _parent(lake: Lake, table: "pa.Table", report: Reporter) -> int | None:
+    """The newest version that collected in the window; after its returns fell, the one that drives again."""
     import pyarrow.compute as pc
 
-    newest = pc.max(table["policy_version"].filter(table["in_window"])).as_py()
-    return None if newest is None else int(newest)
+    newest: int | None = pc.max(table["policy_version"].filter(table["in_window"])).as_py()
+    if newest is None:
+        return None
+    decision = judge_if_asked(lake, report)
+    if decision is None or registry.get(lake, decision.drive).space != registry.get(lake, newest).space:
+        return newest
+    return min(newest, decision.drive)
 
 
 def _learn(
     lake: Lake, manifest: WindowManifest, table: "pa.Table", config: TrainConfig, parent: int | None, report: Reporter
 ) -> _Learned:
-    from ppo.batch import Batch
+    from ppo.batch import UNKNOWN, Batch
     from ppo.clone import clone
     from ppo.device import device_for
     from ppo.learner import train as learn
     from ppo.parity import golden_inputs
-    from ppo.policy import Policy
 
     batch = Batch.from_arrow(table, manifest.space, device_for(config))
     notes: tuple[str, ...] = ()
@@ -158,23 +166,31 @@ def _learn(
             "the clone's standard deviation holds the engine's exploration noise, which the engine multiplies in again",
         )
     else:
-        policy = Policy.from_safetensors(registry.read_file(lake, parent, WEIGHTS))
+        policy = _policy(lake, parent)
         if OPTIMIZER in registry.get(lake, parent).files:
             state = registry.read_file(lake, parent, OPTIMIZER)
 
     def progress(epoch: int, epochs: int, figures: dict[str, float]) -> None:
         report.progress("epochs", epoch, epochs, f"KL {figures['kl']:.4f}")
 
-    trained = learn(policy, batch, config, state, progress)
+    collectors = {version: _policy(lake, version) for version in set(batch.version.tolist()) - {UNKNOWN}}
+    trained = learn(policy, batch, config, state, progress, collectors)
     return _Learned(trained, "clone" if parent is None else "warm", golden_inputs(batch), notes, clone_metrics)
+
+
+def _policy(lake: Lake, version: int) -> "Policy":
+    from ppo.policy import Policy
+
+    return Policy.from_safetensors(registry.read_file(lake, version, WEIGHTS))
 
 
 def _advice(config: TrainConfig, metrics: dict[str, Any]) -> tuple[str, ...]:
     """What a figure says about the configuration."""
-    if metrics["explained_variance"] < 0.1 and config.value_clip is not None and abs(metrics["return_mean"]) > 2:
+    held = config.value_clip is not None and not config.scale_returns
+    if held and metrics["explained_variance"] < 0.1 and abs(metrics["return_mean"]) > 2:
         return (
             f"the critic explains little: value_clip {config.value_clip:g} holds it near its old values, while returns "
-            f"are around {metrics['return_mean']:.1f}. Set it free with: pitwall train --set value_clip=null",
+            f"are around {metrics['return_mean']:.1f}. Count in their unit: pitwall train --set scale_returns=true",
         )
     return ()
 

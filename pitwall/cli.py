@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall import ingest, lap, models, session, settings, sql, train, up
+from pitwall import drive, ingest, lap, loop, models, session, settings, sql, train, up
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
 app = typer.Typer(
@@ -20,6 +20,8 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was rejected, 130 interrupted.",
 )
 lap.register(app)
+drive.register(app)
+loop.register(app)
 ingest.register(app)
 train.register(app)
 sql.register(app)
@@ -32,8 +34,12 @@ up.register(app)
 def common(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and leave.")] = False,
-    home: Annotated[Path | None, typer.Option(help="Folder of lake and models. [PITWALL_HOME, ./pitwall-data]")] = None,
-    catalog: Annotated[str | None, typer.Option(help="URL of the catalog. [PITWALL_CATALOG, SQLite in home]")] = None,
+    home: Annotated[
+        Path | None, typer.Option(help="Folder of lake and models. (PITWALL_HOME, else ./pitwall-data)")
+    ] = None,
+    catalog: Annotated[
+        str | None, typer.Option(help="URL of the catalog. (PITWALL_CATALOG, else SQLite in home)")
+    ] = None,
 ) -> None:
     """Options of every command; they win over PITWALL_* variables and pitwall.toml."""
     if version:

@@ -27,6 +27,7 @@ def ingest(
     Every file and row is kept, or kept among the rejects with its reason; nothing goes in twice. The engine's files
     are only read. Exit code 3: done, but something was turned away.
     """
+    from flows.judging import judge_if_asked
     from flows.landing import bring_in, summary
     from pitwall.terminal import Terminal
     from schemas.errors import SettingsRejected
@@ -38,6 +39,7 @@ def ingest(
         folders = [current.settings.landing]
     with Terminal(quiet=as_json) as terminal:
         came = bring_in(current.lake, folders, terminal, retry_rejected=retry_rejected)
+        judge_if_asked(current.lake, terminal)
     if as_json:
         typer.echo(json.dumps(_account(came), indent=1))
     else:

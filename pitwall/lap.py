@@ -1,43 +1,91 @@
-"""`pitwall lap`: the whole journey on the sample session, to see it once."""
+"""`pitwall lap`: the whole journey, to see it once."""
 
 import time
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pitwall import session
 from pitwall.models import read_policy_bytes
 
-SAMPLES = Path(__file__).parents[1] / "samples"
+if TYPE_CHECKING:
+    from flows.looping import Lap
 
 
 def lap(
     context: typer.Context,
-    folder: Annotated[Path | None, typer.Argument(help="Folder of rollouts. [the sample session]")] = None,
-    policy: Annotated[Path | None, typer.Option(help="The policy that collected them. [the sample's]")] = None,
+    folder: Annotated[
+        Path | None, typer.Argument(help="Folder of an engine's rollouts. (none: cars of our own drive)")
+    ] = None,
+    policy: Annotated[Path | None, typer.Option(help="The policy that collected the folder's rollouts.")] = None,
+    laps: Annotated[int, typer.Option(min=1, help="Rollouts to drive and versions to train, without a folder.")] = 40,
 ) -> None:
-    """Import a policy, ingest its rollouts, train, check, publish: once around, with a table at the end."""
+    """See it once. Cars learn to drive: from a random policy to laps on unseen tracks, in a few minutes.
+
+    With a folder: import a policy, ingest its rollouts, train, check, publish, with a table at the end.
+    """
+    if folder is not None:
+        _around(context, folder, policy)
+    else:
+        _learn(context, laps)
+
+
+def _learn(context: typer.Context, laps: int) -> None:
+    from flows.driving import draw
+    from flows.looping import loop, score
+    from pitwall import progress
+    from pitwall.terminal import Terminal
+    from schemas.errors import SettingsRejected
+    from schemas.loop import RACING, racing
+    from warehouse.evaluations import comparable
+
+    if context.obj.settings.landing or context.obj.settings.engine_models_dir:
+        raise SettingsRejected(
+            "the settings here belong to a project of yours, and drivers of the stand-in must not get into it: "
+            "run the lap elsewhere, or give a folder"
+        )
+    lake, began = context.obj.lake, time.perf_counter()
+    config = racing().model_copy(update={"evaluate_every": 5})
+    with Terminal() as terminal:
+
+        def told(done: "Lap") -> None:
+            terminal.say(f"{done.number}/{laps}  {done.words()}")
+
+        done = loop(lake, config, laps, terminal, told=told)
+    assert done.evaluation is not None  # the last lap is always evaluated, and so is who is champion
+    found = progress.curves(comparable(lake, RACING, done.settings))
+    plot, picture = lake.settings.home / "progress.png", lake.settings.home / "champion.png"
+    progress.draw(found, plot)
+    line = draw(lake, done.champion, picture, config.drive)
+    for curve in found:
+        typer.echo(f"\n{progress.text(curve)}")
+    typer.echo(f"\n{laps} laps in {time.perf_counter() - began:.0f} s.")
+    typer.echo(f"Champion is version {done.champion}: {score(done.evaluation)},")
+    typer.echo("on tracks that had a say neither in training nor in promotion")
+    typer.echo(f"{line}\nPlot: {plot}\nPicture: {picture}\n\nNext:")
+    us = session.spelling(context)
+    for command, what in (
+        ("ask versions", "how versions did, with intervals"),
+        ("models show champion", "where it comes from"),
+        ("drive champion --rollouts 5", "write rollouts as an engine does"),
+        ("loop --iterations 60", "go on learning"),
+        ('sql "select * from episodes order by return desc limit 5"', "ask anything"),
+    ):
+        typer.echo(f"  {us} {command:<60} {what}")
+
+
+def _around(context: typer.Context, folder: Path, policy: Path | None) -> None:
     from flows.importing import import_policy
     from flows.landing import bring_in
     from flows.summary import train_lines
     from flows.training import train
     from pitwall import train_table
     from pitwall.terminal import Terminal
-    from schemas.errors import SettingsRejected
     from schemas.training import engine
     from schemas.window import RECENT
     from warehouse.query import run
 
-    if folder is None:
-        folder, policy = SAMPLES / "session_a", policy or SAMPLES / "policy.json.gz"
-        if not folder.is_dir():
-            raise SettingsRejected("the sample session comes with the source: run this in a checkout, or give a folder")
-        if context.obj.settings.landing or context.obj.settings.engine_models_dir:
-            raise SettingsRejected(
-                "the settings here belong to a project of yours, and the sample session must not get into it: "
-                "run the lap elsewhere, or give a folder"
-            )
     began = time.perf_counter()
     lake = context.obj.lake
     with Terminal() as terminal:

@@ -135,6 +135,23 @@ def rollback(
     _tell(undo(_lake(context), alias))
 
 
+@app.command()
+def judge(context: typer.Context) -> None:
+    """Let the returns of what the engine drove decide who is champion; what fell is taken back.
+
+    With the setting promotion = "returns" this happens after each ingest. Versions that can be driven here are judged
+    by drives instead: pitwall evaluate
+    """
+    from flows.judging import judge as by_returns
+    from flows.reporter import Reporter
+
+    decision = by_returns(_lake(context), Reporter())
+    if decision is None:
+        typer.echo("The registry is empty: there is nobody to judge. Next: pitwall models import FILE")
+    else:
+        typer.echo(f"champion is version {decision.champion}: {decision.reason}")
+
+
 @app.command("import")
 def import_(
     context: typer.Context,

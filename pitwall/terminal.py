@@ -10,14 +10,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from flows.reporter import Reporter
 from pitwall.session import console
 
+_INTERRUPTED = "interrupted; what was committed stays, and the same command goes on from there"
+
 
 class Terminal(Reporter):
     """Bars on a terminal, plain lines elsewhere; a context manager."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self, *, quiet: bool = False, interrupted: str = _INTERRUPTED) -> None:
+        """`interrupted` is what Ctrl-C leaves behind, in words."""
         super().__init__()
         self.console = console(stderr=True)
-        self.quiet = quiet
+        self.quiet, self.interrupted = quiet, interrupted
         self.bars = Progress(
             TextColumn("{task.description:<10}"),
             BarColumn(bar_width=32),
@@ -37,7 +40,7 @@ class Terminal(Reporter):
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         self.bars.stop()
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            self.console.print("interrupted; what was committed stays, and the same command goes on from there")
+            self.console.print(self.interrupted)
 
     def progress(self, what: str, done: int, total: int, note: str = "") -> None:
         """Move a bar."""

@@ -6,17 +6,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pitwall import session
+from pitwall import session, training_config
 
 if TYPE_CHECKING:
-    from schemas.training import TrainConfig
     from schemas.window import Window
 
 _WINDOW, _LEARNER = "Window (which experiences)", "Learner"
 
 Newest = Annotated[
     int | None,
-    typer.Option(min=1, rich_help_panel=_WINDOW, help="The newest N rollouts. [20 when nothing else is asked for]"),
+    typer.Option(min=1, rich_help_panel=_WINDOW, help="The newest N rollouts. (20 when nothing else is asked for)"),
 ]
 MaxAge = Annotated[
     int | None, typer.Option(min=0, rich_help_panel=_WINDOW, help="At most so many policy versions old.")
@@ -45,7 +44,12 @@ def train(
     max_rows: MaxRows = None,
     min_rows: MinRows = 1,
     named: Annotated[
-        str, typer.Option("--config", rich_help_panel=_LEARNER, help="engine, plugin_script or cleanrl_continuous.")
+        str,
+        typer.Option(
+            "--config",
+            rich_help_panel=_LEARNER,
+            help="engine, plugin_script, racing, cleanrl_continuous or pendulum.",
+        ),
     ] = "engine",
     change: Annotated[
         list[str] | None,
@@ -54,7 +58,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0, rich_help_panel=_LEARNER, help="Order of minibatches.")] = 0,
     device: Annotated[str, typer.Option(rich_help_panel=_LEARNER, help="auto, cpu, cuda or mps.")] = "auto",
     parent: Annotated[
-        str | None, typer.Option(rich_help_panel=_LEARNER, help="Start from this version. [the policy that collected]")
+        str | None, typer.Option(rich_help_panel=_LEARNER, help="Start from this version. (the policy that collected)")
     ] = None,
     at_least_new: Annotated[int, typer.Option(min=0, help="Do nothing unless so many rollouts are new.")] = 0,
     as_json: AsJson = False,
@@ -72,7 +76,7 @@ def train(
     from pitwall.terminal import Terminal
 
     window = _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows)
-    config = _config(named, change or [], seed, device)
+    config = training_config.chosen(named, change or [], seed=seed, device=device)
     with Terminal(quiet=as_json) as terminal:
         report = train_now(context.obj.lake, window, config, terminal, parent=parent, at_least_new=at_least_new)
     if as_json:
@@ -126,30 +130,3 @@ def _window(*conditions: Any) -> "Window":  # noqa: ANN401 - the options, in the
     names = ("newest", "max_age", "best", "since", "until", "run", "sql", "max_rows", "min_rows")
     asked = {name: value for name, value in zip(names, conditions, strict=True) if value is not None}
     return Window(**(RECENT.model_dump(exclude_defaults=True) if set(asked) <= {"min_rows"} else {}) | asked)
-
-
-def _config(named: str, changes: list[str], seed: int, device: str) -> "TrainConfig":
-    import json as json_module
-
-    from pydantic import ValidationError
-
-    from schemas.errors import SettingsRejected
-    from schemas.training import NAMED, TrainConfig
-
-    if named not in NAMED:
-        raise SettingsRejected(f"--config is {named!r}; there are {', '.join(NAMED)}")
-    fields: dict[str, Any] = NAMED[named]().model_dump() | {"seed": seed, "device": device}
-    for change in changes:
-        name, separator, text = change.partition("=")
-        if not separator or name not in fields:
-            raise SettingsRejected(f"--set {change}: wanted NAME=VALUE, with NAME one of {', '.join(fields)}")
-        try:
-            fields[name] = json_module.loads(text)
-        except ValueError:
-            fields[name] = text
-    try:
-        return TrainConfig(**fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"])) or "configuration"
-        raise SettingsRejected(f"{name}: {first['msg']}. Its meaning: pitwall settings --config") from error

@@ -20,7 +20,7 @@ from pitwall.processes import Child, interruptible
 from schemas.errors import PitwallError, SettingsRejected
 
 POOL = "local"
-DEPLOYMENTS = ("ingest/landing", "train/ppo")
+DEPLOYMENTS = ("ingest/landing", "train/ppo", "lap/racing")
 _PATIENCE = 180.0
 """Seconds for a first start on a slow disk; a server with a new database takes 20."""
 
@@ -28,7 +28,7 @@ _PATIENCE = 180.0
 def up(
     context: typer.Context,
     port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="Of the server. [the port in prefect.toml]")
+        int | None, typer.Option(min=1, max=65535, help="Of the server. (the port in prefect.toml)")
     ] = None,
 ) -> None:
     """Start Prefect's server, a worker and the deployments of prefect.yaml; stop them again with Ctrl-C.

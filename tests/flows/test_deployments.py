@@ -173,6 +173,19 @@ def test_enough_new_rollouts_are_one_event(up: Running, came: dict[str, Any]) ->
     assert [event["payload"] for event in found["events"]] == [{"new_rollouts": 5}]
 
 
+def test_a_driving_loop_runs_as_a_deployment(up: Running, trained: list[dict[str, Any]]) -> None:
+    small = {"drive": {"agents": 4, "steps": 256}, "evaluate": {"tracks": 2, "cars": 1}}
+    run = up.run("lap/racing", "-p", "iterations=2", "-p", f"config={json.dumps(small)}", "-p", "start=1")
+    assert (run["state"]["type"], run["name"]) == ("COMPLETED", "2 laps of as configured")
+    assert "loop-0001: champion is version" in run["state"]["message"]
+    [laps] = [
+        artifact
+        for artifact in up.ask("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run["id"]]}}})
+        if artifact["key"] == "laps"
+    ]
+    assert [row["lap"] for row in json.loads(laps["data"])] == [1, 2]
+
+
 def test_a_bad_parameter_is_refused_before_anything_runs(up: Running) -> None:
     before = len(up.runs("train"))
     refused = up.command(*PREFECT, "deployment", "run", "train/ppo", "-p", 'config={"epochs": 0}')

@@ -1,0 +1,32 @@
+"""A random policy: the first version of a driver that nobody has trained yet.
+
+Arrives: a space, a configuration. Leaves: a version.
+"""
+
+from flows.publishing import publish
+from schemas.space import Space
+from schemas.training import TrainConfig
+from warehouse.lake import Lake
+
+
+def fresh(lake: Lake, space: Space, config: TrainConfig) -> int:
+    """Publish a random policy of this shape, made from the configuration's seed; returns its version."""
+    from ppo.parity import golden_from_seed
+    from ppo.policy import Policy
+
+    policy = Policy.fresh(
+        len(space.observations),
+        len(space.actions),
+        config.hidden,
+        seed=config.seed,
+        mean=config.mean,
+        initial_std=config.initial_std,
+    )
+    draft = {
+        "start": "fresh",
+        "space": space,
+        "config": config.model_dump(mode="json"),
+        "seeds": {"fresh": config.seed},
+        "notes": ("random weights: nothing was learned yet",),
+    }
+    return publish(lake, policy, draft, golden_from_seed(len(space.observations))).version

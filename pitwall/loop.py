@@ -1,0 +1,153 @@
+"""`pitwall loop`: drive, train, publish, evaluate, promote, and round again."""
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pitwall import session, training_config, wrong_field
+
+if TYPE_CHECKING:
+    from flows.looping import Lap, LoopReport
+    from schemas.loop import LoopConfig
+
+Fields = dict[str, object]
+_DRIVE, _LEARNER, _JUDGE = "Driving", "Learner", "Judging"
+
+
+def loop(
+    context: typer.Context,
+    iterations: Annotated[int, typer.Option(min=1, help="Laps: one rollout and one version each.")] = 100,
+    named: Annotated[
+        str, typer.Option("--named", help="A known loop: racing, half_cheetah, hopper, inverted_pendulum, pendulum.")
+    ] = "racing",
+    env: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=_DRIVE,
+            help="Another Gymnasium environment than the named loop's, e.g. my_package:MyEnv-v0.",
+        ),
+    ] = None,
+    agents: Annotated[int | None, typer.Option(min=1, rich_help_panel=_DRIVE, help="Cars that drive at once.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(min=1, rich_help_panel=_DRIVE, help="Experiences of a rollout, over all cars.")
+    ] = None,
+    lidar: Annotated[int | None, typer.Option(min=0, max=32, rich_help_panel=_DRIVE, help="Rays of the LIDAR.")] = None,
+    window: Annotated[
+        int | None, typer.Option(min=1, rich_help_panel=_LEARNER, help="Newest rollouts that a lap trains on.")
+    ] = None,
+    change: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", rich_help_panel=_LEARNER, help="Change a field of the learner."),
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Version to begin with. (the champion, else a random policy)")
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
+    evaluate_every: Annotated[
+        int | None, typer.Option(min=0, rich_help_panel=_JUDGE, help="Laps between two evaluations; 0: only the end.")
+    ] = None,
+    go_on_from: Annotated[
+        str | None,
+        typer.Option(rich_help_panel=_JUDGE, help="champion or latest, when a version was not promoted."),
+    ] = None,
+    risk: Annotated[
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            rich_help_panel=_JUDGE,
+            help="Promote unless it is worse than the champion with more than this probability.",
+        ),
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished loop as it was begun.")] = False,
+    anew: Annotated[bool, typer.Option("--new", help="Begin another loop although one is unfinished.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+) -> None:
+    """Let cars drive and learn: each lap drives a rollout, ingests it, trains on it and publishes a version.
+
+    Now and then a version is evaluated on unseen tracks, and becomes champion when it is not worse. Interrupt it when
+    you like: the same command goes on where it was.
+
+    pitwall loop --iterations 100
+
+    pitwall --home cheetah loop --named half_cheetah --iterations 489
+    """
+    from flows.looping import loop as go_round
+    from flows.looping import unfinished
+    from pitwall.terminal import Terminal
+    from schemas.errors import SettingsRejected
+
+    lake = context.obj.lake
+    if resume:
+        if asked := [name for name in context.params if name not in ("resume", "as_json") and _is_given(context, name)]:
+            raise SettingsRejected(f"--resume goes on as the loop was begun; leave out --{asked[0].replace('_', '-')}")
+        begun = unfinished(lake)
+        if begun is None:
+            raise SettingsRejected("no loop is unfinished here. Begin one: pitwall loop")
+        config, iterations = begun
+    else:
+        drive: Fields = {"environment": env, "agents": agents, "steps": steps, "lidar": lidar, "seed": seed}
+        judge: Fields = {"evaluate_every": evaluate_every, "go_on_from": go_on_from, "risk": risk, "window": window}
+        config = _config(named, drive, judge, change or [], seed)
+    with Terminal(quiet=as_json) as terminal:
+
+        def told(lap: "Lap") -> None:
+            terminal.say(f"{lap.number}/{iterations}  {lap.words()}")
+
+        done = go_round(lake, config, iterations, terminal, start=start, anew=anew, told=told)
+    if as_json:
+        typer.echo(json.dumps(_account(done), indent=1))
+    else:
+        show(context, done)
+
+
+def show(context: typer.Context, done: "LoopReport") -> None:
+    """The end of a loop in words, and what to do next."""
+    from flows.looping import score
+
+    evaluated = "" if done.evaluation is None else f": {score(done.evaluation)}"
+    typer.echo(f"{done.loop_id}: {done.iterations} laps done. Champion is version {done.champion}{evaluated}")
+    us = session.spelling(context)
+    typer.echo(f"How versions did: {us} ask versions")
+    if done.evaluation is not None and done.evaluation.finished is not None:
+        typer.echo("These tracks had a say neither in training nor in promotion.")
+        typer.echo(f"To look at the champion: {us} drive champion --picture line.png")
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    return str(context.get_parameter_source(name)).endswith("COMMANDLINE")
+
+
+def _config(named: str, drive: "Fields", judge: "Fields", changes: list[str], seed: int) -> "LoopConfig":
+    from pydantic import ValidationError
+
+    from schemas.errors import SettingsRejected
+    from schemas.loop import NAMED, LoopConfig
+
+    if named not in NAMED:
+        raise SettingsRejected(f"--named is {named!r}; there are {', '.join(NAMED)}")
+    config = NAMED[named]()
+    fields = config.model_dump() | {name: value for name, value in judge.items() if value is not None}
+    fields["drive"] |= {name: value for name, value in drive.items() if value is not None}
+    fields["train"] = training_config.changed(config.train, changes, seed=seed)
+    try:
+        return LoopConfig(**fields)
+    except ValidationError as error:
+        raise SettingsRejected(wrong_field.words(error, "loop")) from error
+
+
+def _account(done: "LoopReport") -> dict[str, object]:
+    return {
+        "loop": done.loop_id,
+        "iterations": done.iterations,
+        "start": done.start,
+        "champion": done.champion,
+        "versions": [lap.version for lap in done.laps],
+        "seconds": [lap.seconds for lap in done.laps],
+    }
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(loop)
