@@ -42,7 +42,7 @@ class RacingEnv(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):  # typ
         """A new drive; `options={"start": "line"}` asks for a standing start in the middle of the road."""
         super().reset(seed=seed)
         self.world.grid.choose((options or {}).get("start", self._start))
-        return self.world.reset(np.zeros(1, np.int64), [self.np_random])[0], {}
+        return self.world.reset([self.np_random])[0], {}
 
     def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         """A tenth of a second."""

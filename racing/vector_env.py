@@ -72,7 +72,7 @@ class RacingVectorEnv(VectorEnv[Singles, Singles, NDArray[Any]]):  # type: ignor
             if one is not None or car == len(self._rngs):
                 self._rngs[car : car + 1] = [seeding.np_random(one)[0]]
         self.world.grid.choose((options or {}).get("start", self._start))
-        return self.world.reset(np.arange(self.num_envs), self._rngs), {}
+        return self.world.reset(self._rngs), {}
 
     def step(self, actions: Singles) -> tuple[Singles, Floats, Bools, Bools, dict[str, Any]]:
         """A tenth of a second."""
@@ -82,7 +82,7 @@ class RacingVectorEnv(VectorEnv[Singles, Singles, NDArray[Any]]):  # type: ignor
         if ended.any():
             which = np.flatnonzero(ended)
             infos |= _final(seen, infos, which, ended)
-            seen[which] = self.world.reset(which, [self._rngs[car] for car in which])
+            seen[which] = self.world.restart(which, self._rngs)
         return seen, outcome.reward, terminated, truncated, infos
 
 

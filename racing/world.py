@@ -1,11 +1,13 @@
 """The place where time passes: N cars, each on a track of the pool, none of which feels another.
 
 Arrives: actions (N, 3). Leaves: observations (N, O) and an `Outcome`. Who starts a car anew is the caller.
-Each car draws from a generator of its own, so a car among many drives as it would alone.
+Each car draws from a generator of its own, so a car among many drives as it would alone. A start for one car takes as
+long as for fifty, so starts are made ahead for all cars that have none.
 Legend: N cars, O observations, W vertices of a window, M cars of a subset.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -72,19 +74,46 @@ class World:
         self.tilt = self.ride[5:7]  # pitch and roll, radians
         self.spacing = self.ride[7]  # of the track's vertices, metres
         self.length = self.ride[8]  # of the track, metres
+        self._has_next = np.zeros(cars, np.bool_)
+        self._next = _Starts(
+            state=np.empty_like(self.cars.state),
+            ride=np.empty_like(self.ride),
+            track=np.empty_like(self.track),
+            vertex=np.empty_like(self.vertex),
+            seen=np.empty((cars, len(self.sensors.names)), np.float32),
+        )
 
-    def reset(self, which: Ints, rngs: Sequence[np.random.Generator]) -> Singles:
-        """New drives for the cars `which` (M,), each drawn from its generator (M,) -> observations (M, O)."""
+    def reset(self, rngs: Sequence[np.random.Generator]) -> Singles:
+        """New drives for all, each drawn from its car's generator (N,) -> observations (N, O)."""
+        self._has_next[:] = False
+        return self.restart(np.arange(len(self.track)), rngs)
+
+    def restart(self, which: Ints, rngs: Sequence[np.random.Generator]) -> Singles:
+        """New drives for the cars `which` (M,) -> observations (M, O); `rngs` (N,) are those of all cars."""
+        if not self._has_next[which].all():
+            without = np.flatnonzero(~self._has_next)
+            self._next.put(without, self._starts(without, [rngs[car] for car in without.tolist()]))
+            self._has_next[without] = True
+        self._has_next[which] = False
+        start = self._next.of(which)
+        self.cars.state[:, which], self.ride[:, which] = start.state, start.ride
+        self.track[which], self.vertex[which] = start.track, start.vertex
+        self.steps[which] = self.slow[which] = 0
+        return start.seen
+
+    def _starts(self, which: Ints, rngs: Sequence[np.random.Generator]) -> "_Starts":
         track, vertex, cars = self.grid.line_up(which, rngs)
         place, _ = self.tracks.locate(vertex, cars.position)
         attitude = Attitude.of(cars, place)
         still = np.zeros((2, len(which)))
         spacing, length = self.tracks.spacing[track], self.tracks.length[track]
-        self.cars.state[:, which] = cars.state
-        self.ride[:, which] = [place.fraction, *still, *attitude.slopes, *attitude.tilt, spacing, length]
-        self.track[which], self.vertex[which] = track, place.vertex
-        self.steps[which] = self.slow[which] = 0
-        return self.sensors.perceive(cars, cars.speed, attitude, still, self._walls(cars, place, attitude))
+        return _Starts(
+            state=cars.state,
+            ride=np.array([place.fraction, *still, *attitude.slopes, *attitude.tilt, spacing, length]),
+            track=track,
+            vertex=place.vertex,
+            seen=self.sensors.perceive(cars, cars.speed, attitude, still, self._walls(cars, place, attitude)),
+        )
 
     def step(self, actions: ArrayLike) -> tuple[Singles, Outcome]:
         """STEP seconds with steer, throttle and brake in the columns of `actions` (N, 3)."""
@@ -142,6 +171,28 @@ class World:
         if len(close):
             crashed[close] |= touches(walls[:, :, NEAR].take(close, 3))
         return crashed
+
+
+@dataclass(frozen=True, eq=False)
+class _Starts:
+    """How drives of M cars begin."""
+
+    state: Floats
+    """(9, M) of the cars."""
+    ride: Floats
+    """(9, M) rows as in `World.ride`."""
+    track: Ints
+    vertex: Ints
+    seen: Singles
+    """(M, O)."""
+
+    def put(self, which: Ints, others: "_Starts") -> None:
+        self.state[:, which], self.ride[:, which] = others.state, others.ride
+        self.track[which], self.vertex[which], self.seen[which] = others.track, others.vertex, others.seen
+
+    def of(self, which: Ints) -> "_Starts":
+        state, ride = self.state.take(which, 1), self.ride.take(which, 1)
+        return _Starts(state, ride, self.track[which], self.vertex[which], self.seen[which])
 
 
 def _clamped(actions: ArrayLike, cars: int) -> Floats:
