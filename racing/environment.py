@@ -15,7 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.wrappers import FlattenObservation
 from numpy.typing import NDArray
 
-from racing import ENVIRONMENT
+from racing import ENVIRONMENT, mujoco_warnings
 from racing.driver import Driver
 from racing.errors import DriveRejected, EnvironmentRejected
 from racing.sensors import Sensors
@@ -58,6 +58,7 @@ class Environment:
                 return cls(env, env_id, seen, ACTION_NAMES)
             if lidar or tracks is not None:
                 raise EnvironmentRejected(f"{env_id}: only {ENVIRONMENT} has a LIDAR and tracks; leave them out")
+            mujoco_warnings.listen(env_id)
             with gymnasium.make(env_id, **arguments) as single:
                 _check(single, env_id)
                 names = observation_names(single), action_names(single)

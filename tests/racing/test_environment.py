@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from typing import ClassVar
 
 import gymnasium
@@ -65,6 +67,17 @@ def test_a_mujoco_environment_gives_its_columns_the_model_s_names():
     assert state.dtype == np.float32 and state.shape == (1, 4)
     assert environment.applied(np.array([[0.5]], np.float32)) == 1.5
     environment.close()
+
+
+def test_what_mujoco_warns_of_is_logged_once_and_leaves_no_file(tmp_path):
+    twice = (
+        "import logging, racing.environment as e; logging.basicConfig(format='%(name)s %(message)s');"
+        "[e.Environment.open('HalfCheetah-v5', agents=2).close() for _ in range(2)]"
+    )
+    made = subprocess.run([sys.executable, "-c", twice], capture_output=True, text=True, cwd=tmp_path, check=True)
+    lines = [line for line in (made.stdout + made.stderr).splitlines() if line]
+    assert len(lines) == len(set(lines)) and all(line.startswith("racing.mujoco MuJoCo: ") for line in lines)
+    assert not list(tmp_path.iterdir())
 
 
 def test_elsewhere_the_sample_is_recorded_and_the_box_is_what_the_policy_s_unit_range_reaches(echo):
