@@ -110,14 +110,13 @@ class _Reader:
         return [self.layer(node, f"{where}[{at}]", sizes[at + 1], sizes[at]) for at, node in enumerate(nodes)]
 
     def layer(self, node: _Layer, where: str, rows: int, columns: int) -> Layer:
-        flat: list[float] = []
-        for at, number in enumerate(node.weights):
-            if isinstance(number, list):
-                if len(number) != columns:
-                    raise self.rejected(f"{where}.weights[{at}]", f"{len(number)} numbers", str(columns))
-                flat += number
-            else:
-                flat.append(number)
+        flat: list[Any] = node.weights
+        if list in map(type, node.weights):  # nested, which is seldom: a loop over all numbers takes its time
+            flat = []
+            for at, row in enumerate(node.weights):
+                if isinstance(row, list) and len(row) != columns:
+                    raise self.rejected(f"{where}.weights[{at}]", f"{len(row)} numbers", str(columns))
+                flat += row if isinstance(row, list) else [row]
         weights = self.numbers(flat, f"{where}.weights", rows * columns)
         return Layer(weights.reshape(rows, columns), self.numbers(node.biases, f"{where}.biases", rows))
 
