@@ -48,7 +48,7 @@ def lap(
     try:
         chosen = config or NAMED[named]()
         if (begun := unfinished(lake)) is not None:
-            chosen, iterations = begun
+            chosen, iterations, start = begun
         done = loop(lake, chosen, iterations, PrefectReporter(), start=start, told=told)
     finally:
         lake.catalog.engine.dispose()

@@ -107,7 +107,7 @@ def loop(
         begun = _begun(lake, config, iterations, start, anew)
         # A killed session may have left a whole rollout that nobody has read.
         if (folder := lake.paths.drives(begun.loop_id)).is_dir():
-            bring_in(lake, [folder], Reporter())
+            report.stage("ingest", bring_in, lake, [folder], Reporter())
         session = loops.sessions(lake, begun.loop_id) + 1
         run_id = f"{begun.loop_id}.{session:03d}"
         drive = config.drive.model_copy(update={"seed": _seed(config.drive.seed, run_id)})
@@ -122,10 +122,12 @@ def score(evaluation: Evaluation) -> str:
     return f"{evaluation.finished.mean:.0%} of drives finish a lap, {evaluation.speed.mean:.1f} m/s"
 
 
-def unfinished(lake: Lake) -> tuple[LoopConfig, int] | None:
-    """Settings and laps of the loop that was interrupted last, if it has not come to its end since."""
+def unfinished(lake: Lake) -> tuple[LoopConfig, int, str | None] | None:
+    """Settings, laps and start, as asked for, of the loop that was interrupted last, if it did not end since."""
     begun = loops.unfinished(lake)
-    return None if begun is None else (LoopConfig.model_validate(begun.settings["config"]), begun.iterations)
+    if begun is None:
+        return None
+    return LoopConfig.model_validate(begun.settings["config"]), begun.iterations, begun.settings["asked"]
 
 
 @contextmanager
@@ -151,12 +153,11 @@ def _seed(seed: int, run_id: str) -> int:
 def _begun(lake: Lake, config: LoopConfig, iterations: int, start: int | str | None, anew: bool) -> Loop:
     """The loop to go on with: the unfinished one of these settings, or a new one."""
     begun = None if anew else loops.unfinished(lake)
+    asked = {"config": config.model_dump(mode="json"), "asked": None if start is None else str(start)}
     if begun is None:
-        number = _start(lake, config, start)
-        return loops.begin(lake, {"config": config.model_dump(mode="json"), "start": number}, iterations)
-    first = begun.settings["start"] if start is None else registry.get(lake, start).version
-    asked = {"config": config.model_dump(mode="json"), "start": first}
-    if begun.settings != asked or begun.iterations != iterations:
+        return loops.begin(lake, asked | {"start": _start(lake, config, start)}, iterations)
+    # an alias may have moved on since: what was asked for counts, not what it means today
+    if begun.settings != asked | {"start": begun.settings["start"]} or begun.iterations != iterations:
         raise SettingsRejected(
             f"{begun.loop_id} was interrupted; it has {begun.iterations} laps and was begun with other settings than "
             "these. Go on with it: pitwall loop --resume. Leave it as it is and begin another: pitwall loop --new"
@@ -189,6 +190,7 @@ class _Laps:
     def __init__(self, lake: Lake, begun: Loop, config: LoopConfig, driving: Driving, report: Reporter) -> None:
         self.lake, self.loop, self.config, self.driving, self.report = lake, begun, config, driving, report
         self.start = int(begun.settings["start"])
+        self.driven: Collected | None = None  # that did not reach the lake yet
         self.task, self.settings = config.drive.environment, settings_of(config.drive, config.evaluate)
 
     def run(self, told: Callable[[Lap], None]) -> LoopReport:
@@ -200,10 +202,10 @@ class _Laps:
             done.laps.append(lap)
             told(lap)
             self.report.progress("laps", lap.number, self.loop.iterations, f"version {lap.version}")
-        loops.finish(self.lake, self.loop.loop_id)
         done.champion = registry.get(self.lake, CHAMPION).version
         unseen = self.config.evaluate.model_copy(update={"first_track": TEST})
         done.evaluation = evaluate(self.lake, done.champion, self.config.drive, unseen, self.report)
+        loops.finish(self.lake, self.loop.loop_id)
         return done
 
     def _lap(self) -> Lap:
@@ -224,7 +226,7 @@ class _Laps:
             )
         metrics: dict[str, Any] = {} if version is None else registry.get(self.lake, version).metrics
         if version is None:
-            version, metrics = self._train(lap, inner)
+            version, metrics = self._train(lap, records, inner)
         lap = loops.write(self.lake, self.loop.loop_id, replace(lap, version=version))
         evaluation, decision = None, None
         if self._is_due(lap.lap):
@@ -247,13 +249,15 @@ class _Laps:
 
     def _rollout(self, head: int, heads: list[int], inner: Reporter) -> tuple[str, Collected | None]:
         """A rollout that no lap has yet: one that an interrupted lap left, else one that is driven now."""
-        if (left := loops.waiting(self.lake, self.loop.loop_id)) is not None:
+        if self.driven is None and (left := loops.waiting(self.lake, self.loop.loop_id)) is not None:
             return left, None
         driver = [*[self.start] * self.config.lag, *heads, head][len(heads)]
-        collected = inner.stage("drive", self._drive, driver)
-        came = inner.stage("ingest", bring_in, self.lake, [collected.path], Reporter())
-        rollout = loops.waiting(self.lake, self.loop.loop_id)
-        if rollout is None or came.rollouts != [rollout]:
+        if self.driven is None:
+            self.driven = inner.stage("drive", self._drive, driver)
+        # After an error the file may be in the lake already, and only its author be missing; then this finds it.
+        came = inner.stage("ingest", bring_in, self.lake, [self.driven.path], Reporter())
+        collected, self.driven = self.driven, None
+        if (rollout := loops.waiting(self.lake, self.loop.loop_id)) is None:
             said = [*came.rejected_files.values(), *came.left.values(), *came.duplicates.values()]
             said += attributions.messages(self.lake, came.rollouts)
             raise RolloutRejected(
@@ -268,11 +272,11 @@ class _Laps:
 
         return self.driving.collect(driver_of(self.lake, version), progress)
 
-    def _train(self, lap: LapRecord, inner: Reporter) -> tuple[int, dict[str, Any]]:
-        window = Window(newest=self.config.window, runs_of=self.loop.loop_id)
+    def _train(self, lap: LapRecord, before: list[LapRecord], inner: Reporter) -> tuple[int, dict[str, Any]]:
+        driven = [record.rollout_id for record in before if record.lap < lap.lap] + [lap.rollout_id]
+        window = Window(rollouts=tuple(driven[-self.config.window :]))
         trained = train(self.lake, window, self._update(lap.lap), inner, parent=lap.head, to_engine=False)
         assert trained.published is not None  # it was asked for in any case
-        assert lap.rollout_id in [one.rollout_id for one in trained.window.rollouts]  # the newest that has an author
         return trained.published.version, trained.metrics
 
     def _update(self, number: int) -> TrainConfig:

@@ -85,7 +85,7 @@ def loop(
         begun = unfinished(lake)
         if begun is None:
             raise SettingsRejected("no loop is unfinished here. Begin one: pitwall loop")
-        config, iterations = begun
+        config, iterations, start = begun
     else:
         drive: Fields = {"environment": env, "agents": agents, "steps": steps, "lidar": lidar, "seed": seed}
         judge: Fields = {"evaluate_every": evaluate_every, "go_on_from": go_on_from, "risk": risk, "window": window}

@@ -29,8 +29,8 @@ class Window(BaseModel):
     """Written before this moment."""
     run: str | None = None
     """Of this run."""
-    runs_of: str | None = None
-    """Of this driving loop: its sessions are the runs `<loop>.<number>`."""
+    rollouts: tuple[str, ...] | None = None
+    """Of these ids, all of which must be there."""
     sql: str | None = None
     """A SELECT over the views whose first column is `rollout_id`."""
     max_rows: int | None = Field(default=None, ge=1)

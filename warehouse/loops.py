@@ -64,8 +64,10 @@ def begin(lake: Lake, settings: Mapping[str, Any], iterations: int) -> Loop:
         raise SettingsRejected(f"settings of a loop are no JSON ({error}): {dict(settings)!r}") from error
     with lake.catalog.begin() as connection:
         lake.catalog.lock(connection, "loops")
-        number = 1 + (connection.scalar(sa.select(sa.func.count()).select_from(t.loops)) or 0)
-        while _runs(connection, loop_id := f"loop-{number:04d}"):  # a loop of another home that drove into this lake
+        known = set(connection.scalars(sa.select(t.loops.c.loop_id)))
+        number = 1 + len(known)
+        # a loop of another home may have driven into this lake
+        while (loop_id := f"loop-{number:04d}") in known or _runs(connection, loop_id):
             number += 1
         row = {"loop_id": loop_id, "settings": kept, "iterations": iterations, "started_at": now()}
         connection.execute(t.loops.insert(), row)
@@ -83,7 +85,8 @@ def get(lake: Lake, loop_id: str) -> Loop:
 
 def unfinished(lake: Lake) -> Loop | None:
     """The loop that was begun last, if it has not come to its end."""
-    newest = sa.select(t.loops).order_by(t.loops.c.started_at.desc(), t.loops.c.loop_id.desc()).limit(1)
+    name = t.loops.c.loop_id  # its number counts up, whatever the clock does
+    newest = sa.select(t.loops).order_by(sa.func.length(name).desc(), name.desc()).limit(1)
     with lake.catalog.read() as connection:
         row = connection.execute(newest).mappings().first()
     return None if row is None or row["finished_at"] is not None else Loop(**row)

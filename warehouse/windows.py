@@ -5,6 +5,7 @@ Arrives: a `Window`. Leaves: a `WindowManifest`, stored in the catalog with ever
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from warehouse.sql_header import SqlFile
 
 _SELECT = SqlFile.read(Path(__file__).parent / "sql" / "internal" / "window.sql").statement
 _QUERY = sa.text(_SELECT).bindparams(sa.bindparam("since", type_=sa.DateTime), sa.bindparam("until", type_=sa.DateTime))
+_CHUNK = 500
 _SCORES = """
 select last_rollout_id as rollout_id, avg("return") as score
 from episodes
@@ -37,6 +39,7 @@ def select(lake: Lake, window: Window) -> WindowManifest:
     Raises:
         WindowEmpty: nothing fits, or fewer rows than `min_rows`; the text says what there is.
         QueryRejected: the window's own SQL is refused, or its answer has no `rollout_id`.
+        NotRegistered: a rollout that the request names is not there.
     """
     parameters = _parameters(lake, window)
     listed = {name: json.dumps(parameters[name]) for name in ("chosen", "scores")}
@@ -101,31 +104,48 @@ def stored(lake: Lake, window_id: str) -> WindowManifest:
 
 
 def _parameters(lake: Lake, window: Window) -> dict[str, Any]:
-    chosen: list[str] = []
+    chosen = None if window.rollouts is None else _present(lake, window.rollouts)
     if window.sql is not None:
         answer = query.run(lake, window.sql)
         if "rollout_id" not in answer.column_names:
             raise QueryRejected(f"the window's SQL answers {answer.column_names}, wanted a column rollout_id")
-        chosen = [rollout for rollout in answer["rollout_id"].to_pylist() if rollout is not None]
+        found = set(answer["rollout_id"].to_pylist()) - {None}
+        chosen = found if chosen is None else chosen & found
     scores: dict[str, float] = {}
     if window.best is not None:
         scored = query.run(lake, _SCORES, {"run": window.run})
         scores = dict(zip(scored["rollout_id"].to_pylist(), scored["score"].to_pylist(), strict=True))
     return {
         "run": window.run,
-        "runs_of": window.runs_of,
         "space": window.space,
         "since": window.since,
         "until": window.until,
         "max_age": window.max_age,
         "refuted": window.refuted,
-        "choose": window.sql is not None,
-        "chosen": dict.fromkeys(sorted(set(chosen))),
+        "choose": chosen is not None,
+        "chosen": dict.fromkeys(sorted(chosen or ())),
         "newest": window.newest,
         "best": window.best,
         "scores": scores,
         "max_rows": window.max_rows,
     }
+
+
+def _present(lake: Lake, rollout_ids: Sequence[str]) -> set[str]:
+    """These ids, none of which may be missing."""
+    r, wanted = t.rollouts.c, list(dict.fromkeys(rollout_ids))
+    found: set[str] = set()
+    with lake.catalog.read() as connection:
+        for start in range(0, len(wanted), _CHUNK):
+            some = r.rollout_id.in_(wanted[start : start + _CHUNK])
+            found.update(connection.scalars(sa.select(r.rollout_id).where(some, r.superseded_by.is_(None))))
+    for rollout_id in wanted:
+        if rollout_id not in found:
+            raise NotRegistered(
+                f"no rollout {rollout_id!r} in the lake, or a mended file took its place. "
+                "See: pitwall sql 'from rollouts'"
+            )
+    return found
 
 
 def _shown(parameters: dict[str, Any]) -> dict[str, Any]:

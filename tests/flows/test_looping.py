@@ -14,8 +14,8 @@ from flows.looping import loop
 from flows.publishing import hand_over
 from flows.reporter import Reporter
 from racing import ENVIRONMENT
-from schemas.errors import RolloutRejected, SettingsRejected
-from schemas.loop import RACING, DriveConfig, EvaluateConfig, LoopConfig, pendulum
+from schemas.errors import CatalogBusy, RolloutRejected, SettingsRejected, Transient
+from schemas.loop import JUDGING, RACING, TEST, DriveConfig, EvaluateConfig, LoopConfig, pendulum
 from schemas.settings import Settings
 from schemas.window import Window
 from tests.ppo.contract import leaves_files_open
@@ -134,8 +134,7 @@ def test_an_unfinished_loop_is_not_confused_with_another(home, monkeypatch):
     monkeypatch.undo()
     with pytest.raises(SettingsRejected, match="pitwall loop --resume"):
         loop(home, SMALL, 4, Reporter())
-    config, laps = flows.looping.unfinished(home)
-    assert (config, laps) == (SMALL, 3)
+    assert flows.looping.unfinished(home) == (SMALL, 3, None)
     assert loop(home, SMALL, 1, Reporter(), anew=True).loop_id == "loop-0002"
 
 
@@ -152,6 +151,61 @@ def test_an_evaluation_is_driven_once(home, monkeypatch):
     assert evaluate(home, "latest", SMALL.drive, SMALL.evaluate, Reporter()) == first
     with pytest.raises(KeyboardInterrupt):
         evaluate(home, 2, SMALL.drive, EvaluateConfig(episodes=3), Reporter())
+
+
+class Stubborn(Reporter):
+    """Tries a stage again after a Transient error, as Prefect does."""
+
+    def call(self, name, function, *args, **kwargs):
+        for _ in range(3):
+            try:
+                return function(*args, **kwargs)
+            except Transient:
+                continue
+        return function(*args, **kwargs)
+
+
+@pytest.mark.parametrize("stage", ["flows.landing.ingest", "flows.landing.attribute", "flows.looping.train"])
+@pytest.mark.parametrize("before", [True, False])
+def test_a_lap_that_is_tried_again_drives_nothing_twice(home, monkeypatch, stage, before):
+    """The second call of a stage finds the catalog busy, before its work or after it."""
+    module, name = stage.rsplit(".", 1)
+    work, calls = getattr(sys.modules[module], name), []
+
+    def busy(*arguments, **options):
+        calls.append(name)
+        if len(calls) == 2 and before:
+            raise CatalogBusy("busy")
+        result = work(*arguments, **options)
+        if len(calls) == 2:
+            raise CatalogBusy("busy")
+        return result
+
+    monkeypatch.setattr(stage, busy)
+    loop(home, SMALL, 3, Stubborn())
+    assert account(home) == [(2, 1, [1], 1), (3, 2, [2], 1), (4, 3, [3], 1)]
+    assert sql(home, "select count(*) from rollouts") == [(3,)]
+
+
+@pytest.mark.parametrize("start", [None, "latest", 1])
+def test_interrupted_in_its_last_evaluation_it_goes_on_with_that(home, monkeypatch, start):
+    config = SMALL.model_copy(update={"evaluate": EvaluateConfig(episodes=2, first_track=JUDGING)})
+    loop(home, config, 1, Reporter())
+    work, laps = flows.looping.evaluate, []
+
+    def last(lake, version, drive, how, report):
+        if how.first_track == TEST:
+            raise KeyboardInterrupt
+        return work(lake, version, drive, how, report)
+
+    monkeypatch.setattr(flows.looping, "evaluate", last)
+    with pytest.raises(KeyboardInterrupt):
+        loop(home, config, 2, Reporter(), start=start)
+    monkeypatch.undo()
+    done = loop(home, config, 2, Reporter(), start=start, told=laps.append)
+    assert (done.loop_id, laps) == ("loop-0002", []) and done.evaluation is not None
+    assert flows.looping.unfinished(home) is None
+    assert [version for version, *_ in account(home)] == [2, 3, 4]
 
 
 @pytest.mark.slow

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from schemas.errors import LakeDamaged, QueryRejected, WindowEmpty
+from schemas.errors import LakeDamaged, NotRegistered, QueryRejected, WindowEmpty
 from schemas.settings import Settings
 from schemas.window import Window
 from tests.warehouse.rollouts import experience, rows, sql, write
@@ -189,22 +189,11 @@ def test_a_request_for_any_number_of_rollouts_by_name_is_answered(lake, tmp_path
     assert [member.rollout_id for member in select(lake, Window(sql=many)).rollouts] == [ids[2]]
 
 
-def test_a_loop_s_window_holds_the_sessions_of_that_loop_alone(lake, tmp_path):
-    for second, run in enumerate(("loop-1.001", "loop-1.002", "loop-12.001", "loop-1")):
-        ingest(lake, [write(tmp_path / run, 0, rows(4), second=second, extra={"run_id": run})])
-    chosen = select(lake, Window(newest=5, runs_of="loop-1"))
-    assert [rollout.run_id for rollout in chosen.rollouts] == ["loop-1.001", "loop-1.002"]
-
-
-def test_the_newest_of_a_loop_is_the_last_of_its_last_session_whatever_the_clock_said(lake, tmp_path):
-    for run, seconds in (("loop-1.001", (200, 300)), ("loop-1.002", (100, 200))):
-        for index, second in enumerate(seconds):
-            ingest(lake, [write(tmp_path / run, index, second=second, extra={"run_id": run})])
-
-    def newest(**request):
-        return [(one.run_id, one.rows) for one in select(lake, Window(newest=1, **request)).rollouts]
-
-    assert newest() == [("loop-1.001", 8)]
-    assert newest(runs_of="loop-1") == [("loop-1.002", 8)]
-    two = select(lake, Window(newest=2, runs_of="loop-1")).rollouts
-    assert [member.run_id for member in two] == ["loop-1.002", "loop-1.002"]
+def test_a_window_of_named_rollouts_holds_these_and_refuses_one_that_is_not_there(lake, tmp_path):
+    ids = fill(lake, tmp_path / "in")
+    named = Window(rollouts=(ids[3], ids[1], ids[3]))
+    assert {member.rollout_id for member in select(lake, named).rollouts} == {ids[1], ids[3]}
+    both = named.model_copy(update={"sql": f"select '{ids[1]}' as rollout_id union select '{ids[0]}'"})
+    assert [member.rollout_id for member in select(lake, both).rollouts] == [ids[1]]
+    with pytest.raises(NotRegistered, match="no rollout 'nobody' in the lake"):
+        select(lake, Window(rollouts=(ids[0], "nobody")))

@@ -3,7 +3,6 @@
 -- Asked of the catalog itself, SQLite or PostgreSQL. A condition is off where its parameter is null.
 -- Parameters:
 --   run, space: text              only this run, this space (null: that of the newest fitting rollout)
---   runs_of: text                 only runs of this driving loop, <loop>.<session>
 --   since, until: timestamp       engine's time of writing, else time of ingest
 --   max_age: integer              versions behind the latest one
 --   refuted: boolean              also where a claimed author was refuted
@@ -30,11 +29,9 @@ with candidate as (
         rollouts.first_row,
         rollouts.rows,
         rollouts.rows_sha256,
-        -- sessions of a loop are numbered: no clock that is set back takes one for older than the one before
         row_number() over (
             order by
-                case when cast(:runs_of as text) is null
-                    then coalesce(rollouts.written_at, rollouts.ingested_at) end desc,
+                coalesce(rollouts.written_at, rollouts.ingested_at) desc,
                 rollouts.run_id desc,
                 rollouts.position desc
         ) as age
@@ -42,8 +39,6 @@ with candidate as (
     left join attributions on attributions.rollout_id = rollouts.rollout_id
     where rollouts.superseded_by is null
       and (cast(:run as text) is null or rollouts.run_id = :run)
-      and (cast(:runs_of as text) is null
-          or substr(rollouts.run_id, 1, length(cast(:runs_of as text)) + 1) = cast(:runs_of as text) || '.')
       and (cast(:since as timestamp) is null or coalesce(rollouts.written_at, rollouts.ingested_at) >= :since)
       and (cast(:until as timestamp) is null or coalesce(rollouts.written_at, rollouts.ingested_at) < :until)
       and (cast(:max_age as integer) is null
