@@ -4,10 +4,11 @@ Arrives: rollouts whose authors are known. Leaves: the alias `champion`, moved o
 says which version the engine should drive.
 """
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -16,7 +17,7 @@ from schemas.errors import SettingsRejected
 from warehouse import query
 from warehouse import tables as t
 from warehouse.aliases import CHAMPION, move, resolve, standing, undo
-from warehouse.comparison import compare_returns
+from warehouse.comparison import Comparison, compare_returns
 from warehouse.lake import Lake
 from warehouse.promotion import NOT_WORSE, Decision, decide, settle, stays
 from warehouse.sql_header import SqlFile
@@ -27,10 +28,13 @@ _RETURNS = SqlFile.read(Path(__file__).parent / "sql" / "internal" / "episode-re
 def judge_by_returns(lake: Lake, risk: float = 0.5, min_episodes: int = 20, newest: int = 200) -> Decision:
     """Judge by whole episodes, the `newest` of each version, as the engine drove them: its noise included.
 
-    Judged is the newest version, from the champion on, that has `min_episodes`; one that the champion was taken back
-    from is out. A newer one than the champion is promoted as `warehouse.promotion.decide` says. The champion itself,
-    where promotion made it one, is held against the one before it, and is rolled back when it is worse with a
-    probability more than half-way from `risk` to 1. What people moved stands until a newer version is judged.
+    Judged is the newest version after the champion that has `min_episodes`; one that the champion was taken back from
+    is out. It is promoted as `warehouse.promotion.decide` says. Where there is none, the champion itself, if promotion
+    made it one, is held against the one before it, and is rolled back when it is worse with a probability more than
+    half-way from `risk` to 1. What people moved stands until a newer version is judged.
+
+    Both sides of a comparison drove for the same time, the newest rollouts of each: of a driver who had only a few,
+    long episodes are missing, which did not end in them.
 
     `drive` of the decision is the newest trained version while it has too few episodes, unless it goes back on one that
     is out or worse than the champion; else the champion. The same evidence gives the same decision, and no second move.
@@ -47,7 +51,7 @@ def judge_by_returns(lake: Lake, risk: float = 0.5, min_episodes: int = 20, newe
     while True:
         with lake.catalog.read() as connection:
             standings = _Standings.read(connection)
-        evidence = _Evidence(standings, _returns(lake, standings, newest), risk, min_episodes)
+        evidence = _evidence(lake, standings, newest, risk, min_episodes)
         with lake.catalog.begin() as connection:
             lake.catalog.lock(connection, "models")
             if _Standings.read(connection) == standings:  # else somebody moved or published meanwhile
@@ -92,32 +96,56 @@ class _Standings:
         )
 
 
+class _Episode(NamedTuple):
+    """A whole one."""
+
+    age: int
+    """Rollouts of its version from the newest back to the one in which it began, from 1."""
+    return_: float
+
+
 @dataclass(frozen=True)
 class _Evidence:
-    """Returns of whole episodes by version, newest first, and what is made of them."""
+    """Whole episodes by version, newest first, and what is made of them."""
 
     standings: _Standings
-    returns: Mapping[int, list[float]] = field(repr=False)
+    episodes: Mapping[int, list[_Episode]] = field(repr=False)
+    rollouts: Mapping[int, int]
+    """How many each version drove."""
     risk: float
     min_episodes: int
 
-    def suffices(self, version: int) -> bool:
-        return len(self.returns.get(version, ())) >= self.min_episodes
+    def returns(self, version: int, other: int) -> dict[int, list[float]]:
+        """Of both, in as many rollouts as the one with fewer drove; all of `version` where the other has no episode."""
+        both = (version, other) if self.episodes.get(other) else (version,)
+        newest = min(self.rollouts.get(one, 0) for one in both)
+        return {one: [each.return_ for each in self.episodes.get(one, ()) if each.age <= newest] for one in both}
+
+    def suffices(self, version: int, other: int) -> bool:
+        """Whether the two can be compared: both have enough episodes, or the other one has no more to show."""
+        found = self.returns(version, other)
+        shown = len(found.get(other, ())) >= self.min_episodes or self.rollouts[version] >= self.rollouts.get(other, 0)
+        return len(found[version]) >= self.min_episodes and (shown or other not in found)
+
+    def compare(self, version: int, other: int) -> Comparison | None:
+        """None where the other one has no episode."""
+        found = self.returns(version, other)
+        return compare_returns(version, other, found) if found.get(other) else None
 
     def is_worse(self, version: int, champion: int) -> bool:
-        if not self.suffices(version) or not self.returns.get(champion):
-            return False
-        return not decide(compare_returns(version, champion, self.returns), self.risk)
+        comparison = self.compare(version, champion) if self.suffices(version, champion) else None
+        return comparison is not None and not decide(comparison, self.risk)
 
     def judged(self) -> int | None:
-        """The newest version from the champion on that can be judged."""
-        some = [version for version in self.returns if version >= self.standings.champion and self.suffices(version)]
-        return max((version for version in some if version not in self.standings.out), default=None)
+        """The newest version after the champion that can be judged."""
+        champion, out = self.standings.champion, self.standings.out
+        newer = [version for version in self.episodes if version > champion and version not in out]
+        return max((version for version in newer if self.suffices(version, champion)), default=None)
 
     def to_drive(self, champion: int) -> int:
         """The newest trained version while it is on trial, else the champion."""
         trial = version = self.standings.trained
-        if trial is None or trial <= champion or self.suffices(trial):
+        if trial is None or trial <= champion or self.suffices(trial, champion):
             return champion
         while version is not None and version != champion:
             if version in self.standings.out or self.is_worse(version, champion):
@@ -126,36 +154,39 @@ class _Evidence:
         return trial
 
 
-def _returns(lake: Lake, standings: _Standings, newest: int) -> dict[int, list[float]]:
+def _evidence(lake: Lake, standings: _Standings, newest: int, risk: float, min_episodes: int) -> _Evidence:
     """Of the champion, the one before it and every newer version."""
     wanted = [v for v in standings.parents if v >= standings.champion or v == standings.before]
-    r, a = t.rollouts.c, t.attributions.c
-    driven = sa.select(r.run_id).join_from(t.rollouts, t.attributions).where(a.version.in_(wanted)).distinct()
+    a = t.attributions.c
+    driven = (
+        sa.select(a.version, t.rollouts.c.run_id)
+        .join_from(t.rollouts, t.attributions)
+        .where(a.version.in_(wanted), t.rollouts.c.superseded_by.is_(None))
+    )
     with lake.catalog.read() as connection:
-        runs = sorted(connection.scalars(driven))
-    found = defaultdict[int, list[float]](list)
-    if runs:
+        ledger = connection.execute(driven).all()
+    found = defaultdict[int, list[_Episode]](list)
+    if ledger:
+        runs = sorted({row.run_id for row in ledger})
         answer = query.run(lake, _RETURNS, {"versions": wanted, "runs": runs, "newest": newest})
-        for version, value in zip(*(answer[name].to_pylist() for name in ("policy_version", "return")), strict=True):
-            found[version].append(value)
-    return dict(found)
+        for row in answer.to_pylist():
+            found[row["policy_version"]].append(_Episode(row["age"], row["return"]))
+    return _Evidence(standings, dict(found), Counter(row.version for row in ledger), risk, min_episodes)
 
 
 def _judge(lake: Lake, connection: Connection, evidence: _Evidence) -> Decision:
     champion, before = evidence.standings.champion, evidence.standings.before
-    judged = evidence.judged()
-    if judged is None:
-        return stays(champion, f"no version from {champion} on has {evidence.min_episodes} whole episodes yet")
-    if judged > champion and not evidence.returns.get(champion):
+    if (judged := evidence.judged()) is not None:
+        if (comparison := evidence.compare(judged, champion)) is not None:
+            return settle(lake, connection, comparison, evidence.risk, "by returns")
         reason = f"{NOT_WORSE} by returns: version {champion} has no whole episodes to compare with"
         move(lake.catalog, connection, CHAMPION, judged, reason)
         return Decision(promoted=True, reason=reason, champion=judged, drive=judged, comparison=None)
-    if judged > champion:
-        comparison = compare_returns(judged, champion, evidence.returns)
-        return settle(lake, connection, comparison, evidence.risk, "by returns")
-    if before is None or not evidence.suffices(before):
+    if len(evidence.episodes.get(champion, ())) < evidence.min_episodes:
+        return stays(champion, f"no version from {champion} on has {evidence.min_episodes} whole episodes yet")
+    enough = before is not None and evidence.suffices(champion, before) and evidence.suffices(before, champion)
+    if before is None or not enough or (comparison := evidence.compare(champion, before)) is None:
         return stays(champion, f"version {champion} is the champion, and there is no other to hold it against")
-    comparison = compare_returns(champion, before, evidence.returns)
     if decide(comparison, (1 + evidence.risk) / 2):
         return stays(champion, f"version {champion} stays champion: {comparison.words()}", comparison)
     reason = f"returns fell: {comparison.words()}"
