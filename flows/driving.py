@@ -18,7 +18,7 @@ from racing.faults import FAULTS
 from racing.noise import Noise
 from racing.picture import picture
 from racing.track import TEST_TRACKS
-from schemas.errors import SettingsRejected
+from schemas.errors import SettingsRejected, StorageBusy
 from schemas.loop import RACING, DriveConfig
 from schemas.manifest import ENGINE
 from schemas.space import ENGINE_OBSERVATIONS, Space
@@ -47,7 +47,9 @@ class Driving:
         self.fault = None if fault is None else FAULTS[fault]
         self.collector: Collector | None = None
         with racing_words():
-            self.environment = Environment.open(config.environment, config.agents, lidar=config.lidar)
+            self.environment = Environment.open(
+                config.environment, config.agents, lidar=config.lidar, reward=config.reward
+            )
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +102,7 @@ def trained_in(lake: Lake, version: int | str) -> dict[str, object]:
     model = registry.get(lake, version)
     if model.space.is_engine:
         return {"environment": RACING, "lidar": len(model.space.observations) - len(ENGINE_OBSERVATIONS)}
-    if (environment := lineage.environment(lake, model.space)) is None:
+    if (environment := lineage.environment(lake, model.version)) is None:
         raise SettingsRejected(f"version {model.version}: nothing says where it drives. Name it: --env ID")
     return {"environment": environment}
 
@@ -120,11 +122,19 @@ def faults() -> dict[str, str]:
 
 @contextmanager
 def racing_words() -> Iterator[None]:
-    """What the engine's stand-in refuses is a wrong setting here; its text says what to do."""
+    """What the engine's stand-in refuses is a wrong setting here, and its text says what to do.
+
+    Raises:
+        SettingsRejected: it was refused.
+        StorageBusy: a folder cannot be written, or the disk is full.
+    """
     try:
         yield
     except RacingError as error:
         raise SettingsRejected(str(error)) from error
+    except OSError as error:
+        told = f"{error.filename or 'rollout'}: cannot be written ({error.strerror or error})"
+        raise StorageBusy(f"{told}. Make room there, or name another folder") from error
 
 
 def _noise(config: DriveConfig) -> Noise:

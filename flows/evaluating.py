@@ -8,8 +8,8 @@ from typing import Any
 
 from flows.driving import driver_of, racing_words
 from flows.reporter import Reporter
+from racing.environment import revision
 from racing.evaluation import evaluate as drive_all
-from racing.world import REVISION
 from schemas.loop import RACING, DriveConfig, EvaluateConfig
 from warehouse import evaluations, registry
 from warehouse.evaluations import Evaluation
@@ -37,10 +37,13 @@ def evaluate(lake: Lake, version: int | str, drive: DriveConfig, how: EvaluateCo
 
 def settings_of(drive: DriveConfig, how: EvaluateConfig) -> dict[str, Any]:
     """What makes two evaluations comparable."""
-    if drive.environment == RACING:
-        tracks = range(how.first_track, how.first_track + how.tracks)
-        return {"tracks": list(tracks), "cars": how.cars, "lidar": drive.lidar, "revision": REVISION}
-    return {"episodes": how.episodes, "seed": how.seed}
+    with racing_words():
+        settings: dict[str, Any] = {"revision": revision(drive.environment)}
+    if drive.environment != RACING:
+        return settings | {"episodes": how.episodes, "seed": how.seed}
+    tracks = range(how.first_track, how.first_track + how.tracks)
+    settings |= {"tracks": list(tracks), "cars": how.cars, "lidar": drive.lidar}
+    return settings | ({"reward": drive.reward} if drive.reward else {})
 
 
 def _asked(settings: dict[str, Any]) -> dict[str, Any]:

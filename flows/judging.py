@@ -6,6 +6,7 @@ the version that is to drive in the engine's folder.
 
 from flows.publishing import hand_over
 from flows.reporter import Reporter
+from schemas.errors import Transient
 from warehouse import registry
 from warehouse.lake import Lake
 from warehouse.promotion import Decision
@@ -22,7 +23,10 @@ def judge(lake: Lake, report: Reporter) -> Decision | None:
     settings = lake.settings
     decision = report.stage("judge", judge_by_returns, lake, settings.promotion_risk, settings.promotion_episodes)
     report.say(f"champion is version {decision.champion}: {decision.reason}")
-    report.stage("deliver", hand_over, lake, decision.drive)
+    try:
+        report.stage("deliver", hand_over, lake, decision.drive)
+    except Transient as error:  # the decision stands; the next judgement delivers it again
+        report.say(f"the engine does not have version {decision.drive} yet: {error}")
     return decision
 
 

@@ -24,7 +24,7 @@ from schemas.errors import RolloutRejected, SettingsRejected
 from schemas.loop import TEST, LoopConfig
 from schemas.training import TrainConfig
 from schemas.window import Window
-from warehouse import attributions, loops, promotion, registry
+from warehouse import attributions, lineage, loops, promotion, registry
 from warehouse.aliases import CHAMPION
 from warehouse.evaluations import Evaluation
 from warehouse.lake import Lake
@@ -174,6 +174,12 @@ def _start(lake: Lake, config: LoopConfig, start: int | str | None) -> int:
         return fresh(lake, space, config.train)
     for name in (CHAMPION, start or CHAMPION):
         model = registry.get(lake, name)
+        learned = None if space.is_engine else lineage.environment(lake, model.version)
+        if learned is not None and learned != config.drive.environment:
+            raise SettingsRejected(
+                f"version {model.version} ({name}) drives {learned}, not {config.drive.environment}. "
+                "Give each kind of driver a home of its own: pitwall --home FOLDER loop ..."
+            )
         if model.space != space:
             raise SettingsRejected(
                 f"version {model.version} ({name}) has {len(model.space.observations)} observations and "

@@ -27,6 +27,12 @@ Environment = Annotated[
         "--env", help="Gymnasium environment with continuous actions. (the one it was trained in, else racing)"
     ),
 ]
+Reward = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--reward", metavar="NAME=WEIGHT", help="Another weight of the reward (racing), e.g. speed=0.5; repeat it."
+    ),
+]
 Lidar = Annotated[int | None, typer.Option(min=0, max=32, help="Rays of the LIDAR ring. (what the version wants)")]
 
 
@@ -46,6 +52,7 @@ def drive(
     agents: Annotated[int, typer.Option(min=1, help="Cars that drive at once.")] = 8,
     env: Environment = None,
     lidar: Lidar = None,
+    reward: Reward = None,
     noise: Annotated[
         float | None,
         typer.Option(min=0.01, help="Constant exploration factor. (racing: the engine's schedule; else 1)"),
@@ -90,12 +97,19 @@ def drive(
     config = _config(
         lake,
         version,
-        {"environment": env, "agents": agents, "steps": steps or PRESETS[preset], "lidar": lidar, "noise": noise},
+        {
+            "environment": env,
+            "agents": agents,
+            "steps": steps or PRESETS[preset],
+            "lidar": lidar,
+            "reward": weights(reward),
+            "noise": noise,
+        },
         secrets.randbelow(_SEEDS) if seed is None else seed,
     )
     if picture is not None:
         _check_picture(picture, config)
-    run_id = f"drive-{datetime.datetime.now():%Y%m%d-%H%M%S-%f}" if run is None else _new(lake, run)
+    run_id = f"drive-{datetime.datetime.now():%Y%m%d-%H%M%S-%f}" if run is None else _new(lake, run, to)
     folder = to or lake.paths.drives(run_id)
     with Terminal(interrupted=_INTERRUPTED) as terminal, Driving(config, folder, run_id, typer.echo, fault) as driving:
         number = _driver(lake, version, driving)
@@ -116,6 +130,7 @@ def evaluate(
     versions: Annotated[list[str] | None, typer.Argument(help="Numbers or aliases. (champion, latest)")] = None,
     env: Environment = None,
     lidar: Lidar = None,
+    reward: Reward = None,
     tracks: Annotated[int, typer.Option(min=1, max=1000, help="Unseen tracks (racing).")] = 20,
     cars: Annotated[int, typer.Option(min=1, help="Drives per track (racing).")] = 4,
     episodes: Annotated[int, typer.Option(min=1, help="Episodes (other environments).")] = 20,
@@ -137,14 +152,28 @@ def evaluate(
     numbers = list(dict.fromkeys(get(lake, version).version for version in asked))
     how = EvaluateConfig(tracks=tracks, cars=cars, episodes=episodes, seed=seed)
     with Terminal(quiet=as_json) as terminal:
-        found = [
-            judge(lake, number, _config(lake, str(number), {"environment": env, "lidar": lidar}, 0), how, terminal)
-            for number in numbers
-        ]
+        fields = {"environment": env, "lidar": lidar, "reward": weights(reward)}
+        found = [judge(lake, number, _config(lake, str(number), fields, 0), how, terminal) for number in numbers]
     if as_json:
         typer.echo(json.dumps([asdict(each) for each in found], indent=1, default=str))
         return
     _show(found)
+
+
+def weights(asked: list[str] | None) -> dict[str, float] | None:
+    """Weights of the reward by name, from NAME=WEIGHT."""
+    from schemas.errors import SettingsRejected
+
+    if asked is None:
+        return None
+    found = {}
+    for word in asked:
+        name, _, number = word.partition("=")
+        try:
+            found[name] = float(number)
+        except ValueError:
+            raise SettingsRejected(f"--reward {word}: wanted NAME=WEIGHT, e.g. speed=0.5") from None
+    return found
 
 
 def _config(lake: "Lake", version: str | None, asked: dict[str, Any], seed: int) -> "DriveConfig":
@@ -176,16 +205,19 @@ def _check_picture(target: Path, config: "DriveConfig") -> None:
         raise SettingsRejected(f"--picture {target}: a file of kind {target.suffix!r}, wanted {', '.join(FORMATS)}")
 
 
-def _new(lake: "Lake", name: str) -> str:
+def _new(lake: "Lake", name: str, to: Path | None) -> str:
     """The name of a session; refused where one of that name has driven: its rollouts would be counted twice from 0."""
     from schemas.errors import SettingsRejected
     from warehouse.query import run
 
     if not name or Path(name).name != name or name == "..":
         raise SettingsRejected(f"--run is {name!r}, wanted a name that can be a folder's")
-    folder = lake.paths.drives(name)
-    if folder.exists() and any(folder.iterdir()):
-        raise SettingsRejected(f"--run {name}: {folder} holds a session of that name. Name another, or leave it out")
+    for folder in (lake.paths.drives(name), *(() if to is None else (to,))):
+        if folder.exists() and any(folder.iterdir()):
+            raise SettingsRejected(
+                f"--run {name}: {folder} is not empty, and may hold a session of that name. "
+                "Give an empty folder, or leave out --run"
+            )
     if run(lake, "select 1 as found from runs where run_id = $name", {"name": name}).num_rows:
         raise SettingsRejected(f"--run {name}: the lake holds a session of that name. Name another, or leave it out")
     return name

@@ -39,7 +39,6 @@ def ingest(
         folders = [current.settings.landing]
     with Terminal(quiet=as_json) as terminal:
         came = bring_in(current.lake, folders, terminal, retry_rejected=retry_rejected)
-        judge_if_asked(current.lake, terminal)
     if as_json:
         typer.echo(json.dumps(_account(came), indent=1))
     else:
@@ -47,6 +46,8 @@ def ingest(
         typer.echo(f"{summary(came)}. {came.seconds:.1f} s")
         if not came.files:
             typer.echo(f"no rollout_*.json or rollout_*.json.gz lies in {', '.join(map(str, folders))}")
+    with Terminal(quiet=as_json) as terminal:
+        judge_if_asked(current.lake, terminal)
     if came.rejected:
         raise typer.Exit(3)
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pitwall import session, training_config, wrong_field
+from pitwall.drive import weights
 
 if TYPE_CHECKING:
     from flows.looping import Lap, LoopReport
@@ -33,6 +34,15 @@ def loop(
         int | None, typer.Option(min=1, rich_help_panel=_DRIVE, help="Experiences of a rollout, over all cars.")
     ] = None,
     lidar: Annotated[int | None, typer.Option(min=0, max=32, rich_help_panel=_DRIVE, help="Rays of the LIDAR.")] = None,
+    reward: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--reward",
+            metavar="NAME=WEIGHT",
+            rich_help_panel=_DRIVE,
+            help="Another weight of the reward (racing), e.g. speed=0.5; repeat it.",
+        ),
+    ] = None,
     window: Annotated[
         int | None, typer.Option(min=1, rich_help_panel=_LEARNER, help="Newest rollouts that a lap trains on.")
     ] = None,
@@ -88,6 +98,7 @@ def loop(
         config, iterations, start = begun
     else:
         drive: Fields = {"environment": env, "agents": agents, "steps": steps, "lidar": lidar, "seed": seed}
+        drive["reward"] = weights(reward)
         judge: Fields = {"evaluate_every": evaluate_every, "go_on_from": go_on_from, "risk": risk, "window": window}
         config = _config(named, drive, judge, change or [], seed)
     with Terminal(quiet=as_json) as terminal:

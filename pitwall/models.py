@@ -139,13 +139,14 @@ def rollback(
 def judge(context: typer.Context) -> None:
     """Let the returns of what the engine drove decide who is champion; what fell is taken back.
 
-    With the setting promotion = "returns" this happens after each ingest. Versions that can be driven here are judged
-    by drives instead: pitwall evaluate
+    With the setting promotion = "returns" this happens after each ingest. A loop judges its versions by drives on
+    unseen tracks instead: pitwall loop
     """
     from flows.judging import judge as by_returns
-    from flows.reporter import Reporter
+    from pitwall.terminal import Terminal
 
-    decision = by_returns(_lake(context), Reporter())
+    with Terminal() as terminal:
+        decision = by_returns(_lake(context), terminal)
     if decision is None:
         typer.echo("The registry is empty: there is nobody to judge. Next: pitwall models import FILE")
     else:
@@ -171,7 +172,8 @@ def import_(
 def deliver(context: typer.Context, version: Version = "champion") -> None:
     """Put a version into the engine's model folder (`engine_models_dir`) and point the engine at it.
 
-    Training delivers each new version by itself; this is the way back to an older one.
+    Training delivers each new version by itself; this is the way back to an older one. With promotion = "returns" it
+    holds until the next judgement; to stay, the version must be champion: pitwall models promote
     """
     from flows.publishing import hand_over
     from schemas.errors import SettingsRejected

@@ -4,8 +4,13 @@ Arrives: an environment's id. Leaves: observations (N, O), and what the environm
 reset in the step in which their episode ends. Legend: N agents, O observations, U actions.
 """
 
+import hashlib
+import inspect
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -18,11 +23,14 @@ from numpy.typing import NDArray
 from racing import ENVIRONMENT, mujoco_warnings
 from racing.driver import Driver
 from racing.errors import DriveRejected, EnvironmentRejected
+from racing.reward import RewardConfig
 from racing.sensors import Sensors
 from racing.space_names import action_names, observation_names
-from racing.world import ACTION_NAMES
+from racing.world import ACTION_NAMES, REVISION
 
 Floats = NDArray[np.float32]
+_LIBRARIES = {"gymnasium", "typing", "abc"}
+"""Packages whose classes do what their version says."""
 
 
 class Environment:
@@ -43,9 +51,18 @@ class Environment:
 
     @classmethod
     def open(
-        cls, env_id: str, agents: int, *, lidar: int = 0, tracks: Sequence[int] | None = None, **arguments: object
+        cls,
+        env_id: str,
+        agents: int,
+        *,
+        lidar: int = 0,
+        tracks: Sequence[int] | None = None,
+        reward: Mapping[str, float] | None = None,
+        **arguments: object,
     ) -> "Environment":
-        """The environment of that id; `lidar` (rays) and `tracks` (seeds) are racing's, `arguments` any environment's.
+        """The environment of that id, with `arguments` of its own.
+
+        Racing's are `lidar` (rays), `tracks` (seeds) and `reward`: weights by name, where they differ from the usual.
 
         Raises EnvironmentRejected where it is not there, or is not one to be driven with continuous actions.
         """
@@ -54,10 +71,13 @@ class Environment:
         try:
             if env_id == ENVIRONMENT:
                 seen = Sensors(lidar).names
-                env = gymnasium.make_vec(env_id, agents, lidar=lidar, tracks=tracks, **arguments)
+                weights = _weights(reward or {})
+                env = gymnasium.make_vec(env_id, agents, lidar=lidar, tracks=tracks, reward=weights, **arguments)
                 return cls(env, env_id, seen, ACTION_NAMES)
-            if lidar or tracks is not None:
-                raise EnvironmentRejected(f"{env_id}: only {ENVIRONMENT} has a LIDAR and tracks; leave them out")
+            if lidar or reward or tracks is not None:
+                raise EnvironmentRejected(
+                    f"{env_id}: only {ENVIRONMENT} has a LIDAR, tracks and weights of a reward; leave them out"
+                )
             mujoco_warnings.listen(env_id)
             with gymnasium.make(env_id, **arguments) as single:
                 _check(single, env_id)
@@ -120,6 +140,36 @@ class Environment:
     def _rows(self, seen: NDArray[Any]) -> Floats:
         rows: Floats = seen.astype(np.float32).reshape(self.agents, self.observations)
         return rows
+
+
+def revision(env_id: str) -> str:
+    """Changes whenever the environment may drive otherwise: its source was edited, or a library renewed.
+
+    Raises EnvironmentRejected where it is not there.
+    """
+    if env_id == ENVIRONMENT:
+        return str(REVISION)
+    mujoco_warnings.listen(env_id)
+    try:
+        with gymnasium.make(env_id) as env:
+            kind = type(env.unwrapped)
+    except (gymnasium.error.Error, ImportError, TypeError, ValueError) as error:
+        raise EnvironmentRejected(f"{env_id}: {_sentence(error)} {_advice(error)}") from error
+    kinds = [one for one in kind.__mro__ if one is not object]
+    libraries = ["gymnasium", *(["mujoco"] if any(".mujoco." in one.__module__ for one in kinds) else [])]
+    digest = hashlib.sha256(" ".join(f"{name} {version(name)}" for name in libraries).encode())
+    for one in kinds:
+        if one.__module__.split(".")[0] not in _LIBRARIES:
+            digest.update(Path(inspect.getfile(one)).read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _weights(asked: Mapping[str, float]) -> RewardConfig:
+    known = [field.name for field in fields(RewardConfig)]
+    for name in asked:
+        if name not in known:
+            raise EnvironmentRejected(f"reward {name!r}: there is no such weight. There are {', '.join(known)}")
+    return RewardConfig(**asked)
 
 
 def _made(env_id: str, agents: int, flat: bool, own: bool, arguments: dict[str, object]) -> VectorEnv:

@@ -4,8 +4,9 @@ Arrives: a driver, what to drive. Leaves: one `Drive` for each. A drive's bits d
 are nor on where they end. Legend: N agents of a group.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
+from typing import Any
 
 import numpy as np
 
@@ -26,6 +27,7 @@ def evaluate(
     episodes: int = 10,
     seed: int = 0,
     lidar: int = 0,
+    reward: Mapping[str, float] | None = None,
     at_once: int = 256,
     longest: int = 10_000,
     progress: Callable[[int, int], None] | None = None,
@@ -42,7 +44,8 @@ def evaluate(
     total = len(tracks) * cars if racing else episodes
     if total < 1 or at_once < 1 or longest < 1:
         raise DriveRejected(f"{environment}: {total} drives, {at_once} at once, of {longest} steps; wanted 1 or more")
-    groups = _on_tracks(tracks, cars, lidar, at_once) if racing else _by_seeds(environment, episodes, seed, at_once)
+    own = {"lidar": lidar, "reward": reward}
+    groups = _on_tracks(tracks, cars, own, at_once) if racing else _by_seeds(environment, episodes, seed, at_once)
     drives: list[Drive] = []
     for group, numbers, seeds in groups:
         with closing(group):
@@ -59,12 +62,12 @@ _Group = tuple[Environment, list[int], list[int] | None]
 """An environment, the numbers of its agents' drives, their seeds."""
 
 
-def _on_tracks(tracks: Sequence[int], cars: int, lidar: int, at_once: int) -> Iterator[_Group]:
+def _on_tracks(tracks: Sequence[int], cars: int, own: dict[str, Any], at_once: int) -> Iterator[_Group]:
     """Whole tracks: car i of a group stands on its track i mod T, and what stands there does not hang on the others."""
     for first in range(0, len(tracks), size := max(1, at_once // cars)):
         some = list(tracks[first : first + size])
         numbers = [(first + track) * cars + car for car in range(cars) for track in range(len(some))]
-        yield Environment.open(ENVIRONMENT, len(numbers), lidar=lidar, tracks=some, start="line"), numbers, None
+        yield Environment.open(ENVIRONMENT, len(numbers), tracks=some, start="line", **own), numbers, None
 
 
 def _by_seeds(environment: str, episodes: int, seed: int, at_once: int) -> Iterator[_Group]:

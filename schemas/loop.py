@@ -36,6 +36,9 @@ class DriveConfig(_Frozen):
     """Experiences of a rollout over all agents together; a multiple of `agents`."""
     lidar: Annotated[int, Field(ge=0, le=32)] = 0
     """Rays of the LIDAR ring, 4 to 32, or none; racing only."""
+    reward: dict[str, float] = {}
+    """Weights of the reward that differ from the stand-in's own (`racing/reward.py`), e.g. {"speed": 0.5}; racing
+    only."""
     noise: NotNegative | None = None
     """Constant factor on the policy's deviation; none: the engine's schedule in racing, 1 elsewhere."""
     seed: Seed = 0

@@ -99,9 +99,9 @@ def find(lake: Lake, version: int | str, task: str, settings: Mapping[str, Any])
 def find_in(connection: Connection, version: int, task: str, settings: Mapping[str, Any]) -> Evaluation | None:
     """The same, within the caller's transaction."""
     e = t.evaluations.c
-    return _newest(
-        connection, e.version == version, e.task == task, e.settings_id == _settings_id(_canonical(settings))
-    )
+    same = e.version == version, e.task == task, e.settings_id == _settings_id(_canonical(settings))
+    row = connection.execute(sa.select(t.evaluations).where(*same)).mappings().first()
+    return None if row is None else _evaluation(row)
 
 
 def comparable(lake: Lake, task: str, settings: Mapping[str, Any]) -> list[Evaluation]:
@@ -110,13 +110,6 @@ def comparable(lake: Lake, task: str, settings: Mapping[str, Any]) -> list[Evalu
     query = sa.select(t.evaluations).where(e.task == task, e.settings_id == _settings_id(_canonical(settings)))
     with lake.catalog.read() as connection:
         return [_evaluation(row) for row in connection.execute(query.order_by(e.version)).mappings()]
-
-
-def latest(lake: Lake, version: int | str, task: str) -> Evaluation | None:
-    """The newest evaluation of a version on a task, whatever its settings."""
-    e = t.evaluations.c
-    with lake.catalog.read() as connection:
-        return _newest(connection, e.version == resolve(connection, version), e.task == task)
 
 
 def _rows(where: str, drives: "Iterable[Mapping[str, Any]] | pa.Table") -> list[dict[str, Any]]:
@@ -162,12 +155,6 @@ def _canonical(settings: Mapping[str, Any]) -> str:
 
 def _settings_id(canonical: str) -> str:
     return hashlib.sha256(canonical.encode()).hexdigest()
-
-
-def _newest(connection: Connection, *which: sa.ColumnElement[bool]) -> Evaluation | None:
-    query = sa.select(t.evaluations).where(*which).order_by(t.evaluations.c.evaluation_id.desc()).limit(1)
-    row = connection.execute(query).mappings().first()
-    return None if row is None else _evaluation(row)
 
 
 def _evaluation(row: sa.RowMapping) -> Evaluation:

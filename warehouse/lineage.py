@@ -8,7 +8,6 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from schemas.space import Space
 from warehouse import tables as t
 from warehouse.lake import Lake
 
@@ -39,17 +38,24 @@ def twin(lake: Lake, parent: int | None, window_id: str, config: dict[str, Any])
     return min(same, default=None)
 
 
-def environment(lake: Lake, space: Space) -> str | None:
-    """Where the newest rollout of this space was driven, as its file says."""
-    r = t.rollouts.c
-    query = (
-        sa.select(r.environment)
-        .where(r.space_id == space.space_id, r.environment.is_not(None))
-        .order_by(r.ingested_at.desc())
-        .limit(1)
-    )
+def environment(lake: Lake, version: int) -> str | None:
+    """Where a version learned to drive, as files say; None where none does, or they do not agree.
+
+    It is that of the rollouts that the version, or the nearest ancestor with any that tell, was trained on or drove.
+    """
+    r, m, wr, a = t.rollouts.c, t.models.c, t.window_rollouts.c, t.attributions.c
+    at: int | None = version
     with lake.catalog.read() as connection:
-        return connection.scalar(query)
+        while at is not None:
+            head = connection.execute(sa.select(m.parent, m.window_id).where(m.version == at)).one()
+            seen = sa.select(wr.rollout_id).where(wr.window_id == head.window_id)
+            driven = sa.select(a.rollout_id).where(a.version == at)
+            told = sa.select(r.environment).where(r.environment.is_not(None)).distinct()
+            for rollouts in (seen, driven):
+                if found := connection.scalars(told.where(r.rollout_id.in_(rollouts))).all():
+                    return found[0] if len(found) == 1 else None
+            at = head.parent
+    return None
 
 
 def is_empty(lake: Lake) -> bool:

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from typer.testing import CliRunner
 
 from flows.driving import Driving, driver_of, space_in
 from flows.fresh import fresh
@@ -8,6 +9,7 @@ from flows.judging import judge, judge_if_asked
 from flows.landing import bring_in
 from flows.reporter import Reporter
 from flows.training import train
+from pitwall.cli import app
 from schemas.loop import DriveConfig
 from schemas.settings import Settings
 from schemas.training import TrainConfig
@@ -67,6 +69,22 @@ def test_a_version_whose_returns_rose_becomes_champion(lake, tmp_path):
     drive(lake, tmp_path / "second", second, 2.0)
     assert judge_if_asked(lake, Reporter()).promoted
     assert registry.get(lake, CHAMPION).version == second
+
+
+def test_an_engine_s_folder_out_of_reach_hides_no_ingest(tmp_path):
+    """`pitwall ingest` counts what came in, and the decision stands."""
+    (tmp_path / "file").touch()
+    home, drives = tmp_path / "home", tmp_path / "drives"
+    lake = Lake.open(Settings.load(home=home))
+    fresh(lake, space_in(DRIVE), TrainConfig(hidden=(8,)))
+    with Driving(DRIVE, drives, "first") as cars:
+        cars.collect(driver_of(lake, 1))
+    lake.catalog.engine.dispose()
+    reach = {"PITWALL_ENGINE_MODELS_DIR": str(tmp_path / "file" / "Models"), "PITWALL_PROMOTION": "returns"}
+    told = CliRunner().invoke(app, ["--home", str(home), "ingest", str(drives)], env=reach)
+    assert told.exit_code == 0, told.exception
+    assert "1 rollout with 400 experiences in" in told.stdout
+    assert "the engine does not have version 1 yet" in told.stderr
 
 
 def test_nobody_is_judged_unless_asked_for(tmp_path):

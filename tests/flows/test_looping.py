@@ -6,10 +6,13 @@ import subprocess
 import sys
 import time
 
+import gymnasium
 import pytest
 
 import flows.looping
+from flows.driving import Driving, driver_of, trained_in
 from flows.evaluating import evaluate
+from flows.landing import bring_in
 from flows.looping import loop
 from flows.publishing import hand_over
 from flows.reporter import Reporter
@@ -142,6 +145,19 @@ def test_a_champion_of_another_environment_is_refused(home):
     loop(home, SMALL, 1, Reporter())
     with pytest.raises(SettingsRejected, match="a home of its own"):
         loop(home, SMALL.model_copy(update={"drive": DriveConfig(agents=4, steps=64)}), 1, Reporter())
+
+
+def test_a_champion_of_another_environment_of_the_same_space_is_refused(home):
+    loop(home, SMALL, 1, Reporter())
+    gymnasium.register("Twin-v0", "gymnasium.envs.classic_control:PendulumEnv", max_episode_steps=50)
+    other = SMALL.model_copy(update={"drive": DriveConfig(environment="Twin-v0", agents=4, steps=64)})
+    with pytest.raises(SettingsRejected, match=r"drives Pendulum-v1, not Twin-v0\. .* a home of its own"):
+        loop(home, other, 1, Reporter())
+    with Driving(other.drive, home.paths.drives("twin"), "twin") as driving:
+        driving.collect(driver_of(home, 2))
+    bring_in(home, [home.paths.drives("twin")], Reporter())
+    assert trained_in(home, 2) == {"environment": "Pendulum-v1"}
+    del gymnasium.registry["Twin-v0"]
 
 
 def test_an_evaluation_is_driven_once(home, monkeypatch):

@@ -3,6 +3,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import gymnasium
 import pytest
@@ -10,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from pitwall.cli import app
 from racing.collector import Collector
-from schemas.errors import SettingsRejected
+from schemas.errors import SettingsRejected, StorageBusy
 from tests.ppo.contract import engine, leaves_files_open
 from warehouse.questions import questions
 
@@ -136,12 +137,12 @@ def test_the_help_says_what_is_taken_when_nothing_is_said(tmp_path: Path, comman
         assert default in said
 
 
-def _driven(home: Path, folder: Path, *words: str | Path | int) -> list[object]:
+def _driven(home: Path, folder: Path, *words: str | Path | int) -> list[dict[str, Any]]:
     said = _said(home, "drive", "--to", folder, "--steps", 64, *words)
     [file] = folder.glob("rollout_*.json")
     document = json.loads(file.read_text())
     assert f"drove with seed {document['seed']}. " in said
-    rows: list[object] = document["experiences"]
+    rows: list[dict[str, Any]] = document["experiences"]
     return rows
 
 
@@ -155,10 +156,32 @@ def test_each_drive_is_another_one_unless_its_seed_is_given(tmp_path: Path) -> N
 def test_a_session_s_name_is_taken_once(tmp_path: Path) -> None:
     home = tmp_path / "home"
     _said(home, "drive", "--run", "a", "--steps", 64)
-    assert "holds a session of that name" in _refused(home, "drive", "--run", "a", "--steps", 64)
+    assert "may hold a session of that name" in _refused(home, "drive", "--run", "a", "--steps", 64)
     _said(home, "drive", "--run", "b", "--steps", 64, "--to", tmp_path / "b")
+    assert "may hold" in _refused(home, "drive", "--run", "b", "--steps", 64, "--to", tmp_path / "b")
     _said(home, "ingest", tmp_path / "b")
     assert "the lake holds a session of that name" in _refused(home, "drive", "--run", "b", "--steps", 64)
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_in_words(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = _call(tmp_path / "home", "drive", "--steps", 64, "--to", tmp_path / "file" / "exports")
+    assert isinstance(result.exception, StorageBusy)
+    assert "cannot be written" in str(result.exception)
+
+
+def test_weights_of_the_reward_can_be_changed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    usual = _driven(home, tmp_path / "a", "--seed", 7)
+    faster = _driven(home, tmp_path / "b", "--seed", 7, "--reward", "speed=0", "--reward", "survival=0.5")
+    terms = ([row["reward_terms"] for row in rows] for rows in (usual, faster))
+    for before, after in zip(*terms, strict=True):
+        assert after["speed"] == 0 and after["progress"] == before["progress"]
+        assert after["survival"] == (0.5 if before["survival"] else 0)
+    _said(home, "loop", *SMALL, "--agents", 4, "--reward", "speed=0.5")
+    assert "no such weight" in _refused(home, "drive", "--reward", "charm=1")
+    assert "NAME=WEIGHT" in _refused(home, "drive", "--reward", "speed")
+    assert "only Pitwall/Racing-v0 has" in _refused(home, "drive", "--env", "Pendulum-v1", "--reward", "speed=1")
 
 
 def test_an_interrupted_drive_says_once_what_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,7 @@ import pytest
 from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 
-from racing.environment import Environment
+from racing.environment import Environment, revision
 from racing.errors import EnvironmentRejected
 
 ENGINE = (
@@ -67,6 +67,22 @@ def test_a_mujoco_environment_gives_its_columns_the_model_s_names():
     assert state.dtype == np.float32 and state.shape == (1, 4)
     assert environment.applied(np.array([[0.5]], np.float32)) == 1.5
     environment.close()
+
+
+def test_a_revision_changes_with_the_environment_s_source_alone(tmp_path, monkeypatch):
+    module = tmp_path / "sandbox_env.py"
+    module.write_text(
+        "from gymnasium.envs.classic_control import PendulumEnv\n\nclass Sandbox(PendulumEnv):\n    g = 9\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    gymnasium.register("Sandbox-v0", "sandbox_env:Sandbox", max_episode_steps=5)
+    first = revision("Sandbox-v0")
+    assert first == revision("Sandbox-v0") != revision("Pendulum-v1") != revision("HalfCheetah-v5")
+    module.write_text(module.read_text() + "    # heavier\n")
+    assert revision("Sandbox-v0") != first
+    del gymnasium.registry["Sandbox-v0"]
+    with pytest.raises(EnvironmentRejected, match="Gymnasium's list"):
+        revision("Sandbox-v0")
 
 
 def test_what_mujoco_warns_of_is_logged_once_and_leaves_no_file(tmp_path):
