@@ -1,7 +1,8 @@
-"""Stable-Baselines3's PPO in the racing environment: same rollouts, minibatches, epochs, network and steps.
+"""Stable-Baselines3's PPO in the racing environment: same rollouts, minibatches, epochs at most, network and steps.
 
-It gets what its users would take: `VecNormalize`, its own initial deviation and learning rate. It drives twice: as its
-users do, with `make_vec_env` of single environments, and with our vector environment behind its interface.
+It drives twice. `OWN` is what its users would take: `make_vec_env` of single environments, `VecNormalize`, its own
+learning rate, and no target KL, so no update ends early. `OURS` has our vector environment behind its interface, our
+learning rate and our target KL. Its initial deviation is its own in both: nothing scales its exploration.
 """
 
 import json
@@ -17,7 +18,7 @@ from racing.evaluation import evaluate
 from racing.track import TEST_TRACKS
 from schemas.loop import LoopConfig
 
-OWN, OURS = "stable-baselines3", "stable-baselines3 on our vector environment"
+OWN, OURS = "stable-baselines3", "stable-baselines3 with our cars and settings"
 
 
 def peer(name: str, config: LoopConfig, laps: int, seed: int) -> dict[str, Any]:
@@ -35,10 +36,11 @@ def peer(name: str, config: LoopConfig, laps: int, seed: int) -> dict[str, Any]:
     single = {"n_envs": config.drive.agents, "seed": seed}
     cars = make_vec_env(config.drive.environment, **single) if name == OWN else _cars(config)
     cars = VecNormalize(cars, gamma=update.gamma)
+    ours = {"learning_rate": update.learning_rate, "target_kl": update.target_kl} if name == OURS else {}
     learner = PPO(
         "MlpPolicy", cars, n_steps=config.drive.steps // config.drive.agents, batch_size=update.batch_size,
         n_epochs=update.epochs, gamma=update.gamma, gae_lambda=update.gae_lambda, clip_range=update.clip,
-        ent_coef=update.entropy_coef, vf_coef=update.value_coef, seed=seed, device="cpu",
+        ent_coef=update.entropy_coef, vf_coef=update.value_coef, seed=seed, device="cpu", **ours,
         policy_kwargs=dict(
             net_arch=dict(pi=list(update.hidden), vf=list(update.hidden)), activation_fn=torch.nn.ReLU
         ),

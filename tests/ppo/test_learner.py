@@ -153,14 +153,6 @@ def test_moving_the_normaliser_keeps_the_function(author, batch):
     assert moved.normaliser(states).std(dim=0).max() < 3
 
 
-@pytest.mark.parametrize("mean", ["tanh", "identity"])
-def test_a_fresh_policy_has_the_mean_and_deviation_of_the_configuration(mean):
-    config = TrainConfig(mean=mean, initial_std=1.5)
-    policy = Policy.fresh(15, 3, config.hidden, mean=config.mean, initial_std=config.initial_std)
-    assert policy.mean == mean
-    assert policy.parameters.log_std.exp().tolist() == pytest.approx([1.5] * 3)
-
-
 def test_the_clipped_objective_in_the_head():
     log_ratio = torch.tensor([1.5, 0.5, 1.5, 0.5]).log()
     total, _ = loss.policy_loss(log_ratio, torch.tensor([1.0, 1.0, -1.0, -1.0]), 0.2)
