@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from ppo.policy import Policy
 
 
+_OLD = 4
+"""Versions from which on recorded values mislead; see docs/results.md, "How old may experiences be?"."""
+
+
 @dataclass(frozen=True)
 class TrainReport:
     """What a training did; without `published` it had nothing to do and `reason` says why."""
@@ -95,7 +99,7 @@ def train(
     )
     learned = report.stage("learn", _learn, lake, manifest, table, config, begin, report)
     metrics = learned.trained.metrics
-    notes = (*manifest.narrowed, *learned.notes, *_advice(config, metrics))
+    notes = (*manifest.narrowed, *learned.notes, *_advice(config, metrics, begin))
     if twin := lineage.twin(lake, begin, manifest.window_id, config.model_dump(mode="json")):
         notes = (*notes, f"trained like version {twin}: the same parent, window and configuration")
     draft = {
@@ -184,15 +188,23 @@ def _policy(lake: Lake, version: int) -> "Policy":
     return Policy.from_safetensors(registry.read_file(lake, version, WEIGHTS))
 
 
-def _advice(config: TrainConfig, metrics: dict[str, Any]) -> tuple[str, ...]:
-    """What a figure says about the configuration."""
+def _advice(config: TrainConfig, metrics: dict[str, Any], parent: int | None) -> tuple[str, ...]:
+    """What figures say about the configuration."""
+    found = []
+    known = [source["version"] for source in metrics["sources"] if source["version"] is not None]
+    age = 0 if parent is None or not known else parent - min(known)
+    if age >= _OLD and not config.recompute_advantages:
+        found.append(
+            f"rows are up to {age} versions old, and so are the critics that valued them. Estimate advantages with the "
+            "current one: pitwall train --set recompute_advantages=true"
+        )
     held = config.value_clip is not None and not config.scale_returns
     if held and metrics["explained_variance"] < 0.1 and abs(metrics["return_mean"]) > 2:
-        return (
+        found.append(
             f"the critic explains little: value_clip {config.value_clip:g} holds it near its old values, while returns "
-            f"are around {metrics['return_mean']:.1f}. Count in their unit: pitwall train --set scale_returns=true",
+            f"are around {metrics['return_mean']:.1f}. Count in their unit: pitwall train --set scale_returns=true"
         )
-    return ()
+    return tuple(found)
 
 
 def _figures(metrics: dict[str, Any]) -> dict[str, float]:
