@@ -82,6 +82,14 @@ def test_experiences_may_be_some_laps_old(home):
     assert drivers == [(1, [1]), (2, [1]), (3, [1]), (4, [2]), (5, [3])]
 
 
+@pytest.mark.parametrize("recompute", [True, False])
+def test_rows_of_old_versions_whose_recorded_values_count_are_told_of(home, recompute):
+    update = UPDATE.model_copy(update={"recompute_advantages": recompute, "max_behaviour_kl": None})
+    loop(home, SMALL.model_copy(update={"lag": 4, "evaluate_every": 0, "train": update}), 5, Reporter())
+    told = [any("versions old" in note for note in registry.read_manifest(home, at).notes) for at in range(2, 7)]
+    assert told == [False] * 4 + [not recompute]
+
+
 def test_a_wider_window_holds_the_loop_s_own_rollouts(home):
     loop(home, SMALL.model_copy(update={"window": 2, "evaluate_every": 0}), 3, Reporter())
     assert [rollouts for *_, rollouts in account(home)] == [1, 2, 2]
