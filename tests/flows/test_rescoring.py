@@ -101,6 +101,7 @@ def test_versions_learn_what_the_new_reward_pays_and_the_recorded_one_stays(driv
     card = registry.read_file(lake, versions[-1], "CARD.md").decode()
     assert "Trained on the reward `throttle`, not on the recorded one: `(action_throttle - action_brake)`" in card
     assert sql(lake, "select version, reward from models order by 1")[:2] == [(1, None), (2, "throttle")]
+    assert sql(lake, "select versions from rewards where name = 'throttle'") == [(3,)]
     with pytest.raises(RewardRejected, match=r"'throttle' is taken: version 2 .* pitwall rescore throttle-2"):
         rewards.define(lake, rescoring.expressed(lake, "throttle", "action_throttle", clamp=None))
 

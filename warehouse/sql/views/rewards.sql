@@ -23,7 +23,7 @@ select
 from catalog.reward_names as names
 join catalog.rewards as rewards on rewards.reward_id = names.reward_id
 left join catalog.windows as windows
-    on windows.reward_id = names.reward_id and windows.request::json ->> 'reward' = names.name
+    on windows.reward_id = names.reward_id and (windows.request::json ->> 'reward') = names.name
 left join catalog.models as models on models.window_id = windows.window_id
 group by all
 order by names.created_at, names.name
