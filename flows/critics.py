@@ -5,7 +5,7 @@ the start, are of the window's reward; and a start and a batch that are.
 """
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from flows.reporter import Reporter
 from schemas.training import TrainConfig
@@ -20,6 +20,16 @@ if TYPE_CHECKING:
     from ppo.policy import Policy
 
 
+class Adopted(NamedTuple):
+    """A start and a batch that know the same reward."""
+
+    policy: "Policy"
+    batch: "Batch"
+    optimizer_state: bytes | None
+    figures: dict[str, float]
+    notes: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Critics:
     """What is known of them. An engine's own policy, and an unknown one, knows the recorded reward."""
@@ -32,23 +42,24 @@ class Critics:
     """The window's reward in words."""
 
     def adopt(
-        self, policy: "Policy", batch: "Batch", config: TrainConfig, report: Reporter
-    ) -> tuple["Policy", "Batch", dict[str, float], tuple[str, ...]]:
-        """The start with a critic of the window's reward, the batch with its values, figures and notes of it."""
+        self, policy: "Policy", batch: "Batch", config: TrainConfig, state: bytes | None, report: Reporter
+    ) -> Adopted:
+        """The start with a critic of the window's reward, and the batch with its values."""
         from ppo.refit import refit, with_values_of
 
         if not self.start_is_foreign:
             note = f"some collectors' critics knew another reward: every value is the start's own, of {self.wanted}"
-            return policy, with_values_of(policy, batch), {}, (note,)
-        fitted = refit(policy, batch, config, lambda epoch, epochs: report.progress("critic", epoch, epochs))
+            return Adopted(policy, with_values_of(policy, batch), state, {}, (note,))
+        fitted = refit(policy, batch, config, state, lambda epoch, epochs: report.progress("critic", epoch, epochs))
         figures = {f"critic_{name}": value for name, value in fitted.metrics.items()}
         note = (
             f"the critic knew another reward, so it was first fitted to Monte Carlo returns of {self.wanted}: on "
             f"held-out segments it explains {figures['critic_explained_variance']:.3f} of their variance, "
-            f"{figures['critic_explained_variance_before']:.3f} before. Recorded values and the optimizer's state were "
-            "left out; rows whose next observation is not in the window serve as bootstrap only"
+            f"{figures['critic_explained_variance_before']:.3f} before. Recorded values were left out; "
+            "rows whose next observation is not in the window serve as bootstrap only"
         )
-        return fitted.policy, with_values_of(fitted.policy, batch), figures, (note,)
+        own = with_values_of(fitted.policy, batch)
+        return Adopted(fitted.policy, own, fitted.optimizer_state, figures, (note,))
 
 
 def critics_of(lake: Lake, manifest: WindowManifest, table: "pa.Table", parent: int | None) -> Critics:

@@ -182,8 +182,8 @@ def _learn(
 
     collectors = {version: _policy(lake, version) for version in set(batch.version.tolist()) - {UNKNOWN}}
     if critics.recorded_are_foreign:
-        policy, batch, figures, told = critics.adopt(policy, batch, config, report)
-        metrics, notes, state = metrics | figures, (*notes, *told), None if critics.start_is_foreign else state
+        policy, batch, state, figures, told = critics.adopt(policy, batch, config, state, report)
+        metrics, notes = metrics | figures, (*notes, *told)
     trained = learn(policy, batch, config, state, progress, collectors)
     return _Learned(trained, "clone" if parent is None else "warm", golden_inputs(batch), notes, metrics)
 

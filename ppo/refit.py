@@ -5,7 +5,7 @@ with a critic of these rewards, and a batch whose values are that critic's. The 
 the rows' log-probs say of it does not depend on the reward.
 
 Recorded V(s) in a delta of new rewards would add two scales: r' + gamma V_r(s') - V_r(s) is an estimate of nothing, the
-clip of values would hold the critic near the old ones, and a bootstrap at a cut would pay the old reward for ever. So:
+clip of values would hold the critic near the old ones, and a bootstrap at a cut would pay the old reward for ever. So
 targets are Monte Carlo returns of the new rewards (lambda = 1), which no critic can bend; only where a segment is cut
 does the new critic itself say what follows. The value head starts at 0 and is solved by least squares on the trunk's
 features until these bootstraps agree with it (fitted value iteration); then the trunk learns too, and the epoch that
@@ -49,6 +49,9 @@ class Refitted:
     metrics: dict[str, float]
     """explained_variance_before (of the critic that arrived) and explained_variance, both of Monte Carlo returns on
     held_out_rows, segments that the fit did not see; return_mean."""
+    optimizer_state: bytes | None
+    """The actor's moments go on. The critic's direction was of errors that are gone, and is forgotten; but the size of
+    its steps is not: without it Adam's first ones, all of one size, would undo the fit. None where there was none."""
 
 
 def with_values_of(policy: Policy, batch: Batch) -> Batch:
@@ -58,7 +61,11 @@ def with_values_of(policy: Policy, batch: Batch) -> Batch:
 
 
 def refit(
-    policy: Policy, batch: Batch, config: TrainConfig, progress: Callable[[int, int], None] | None = None
+    policy: Policy,
+    batch: Batch,
+    config: TrainConfig,
+    optimizer_state: bytes | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Refitted:
     """Fits the critic to Monte Carlo returns of the batch's rewards; raises TrainingStopped when it is not finite."""
     rows, held_out = split(batch, config.seed)
@@ -73,7 +80,7 @@ def refit(
         unit = ReturnScale.identity().seen(targets).unit
         for head in (parameters.value_weight, parameters.value_bias):
             head.div_(unit)
-        flat = _fit(policy, flat, observations, batch, config, unit, (rows, held_out), progress)
+        flat, square = _fit(policy, flat, observations, batch, config, unit, (rows, held_out), progress)
         for head in views(flat, policy.sizes, policy.actions)[4:6]:
             head.mul_(unit)
     fitted = replace(policy, flat=flat.cpu(), return_scale=None)
@@ -89,7 +96,8 @@ def refit(
         raise TrainingStopped(
             f"refit: the critic of the new reward is not finite ({metrics}). Lower clone_learning_rate, or clamp it"
         )
-    return Refitted(fitted, metrics)
+    state = None if optimizer_state is None else _renewed(policy, optimizer_state, square, unit, config)
+    return Refitted(fitted, metrics, state)
 
 
 @torch.no_grad()
@@ -129,8 +137,11 @@ def _fit(
     unit: float,
     parts: tuple[Tensor, Tensor],
     progress: Callable[[int, int], None] | None,
-) -> Tensor:
-    """The weights of the epoch whose critic did best on the rows held out; the actor gets no gradient at all."""
+) -> tuple[Tensor, Tensor]:
+    """The weights of the epoch whose critic did best on the rows held out, and the mean square of gradients there.
+
+    The actor gets no gradient at all.
+    """
     rows, held_out = parts
     gradient = torch.zeros_like(flat)
     parameters, gradients = (views(tensor, policy.sizes, policy.actions) for tensor in (flat, gradient))
@@ -138,27 +149,51 @@ def _fit(
     rate = torch.tensor(config.clone_learning_rate, device=flat.device)
     count = math.ceil(len(rows) / BATCH)
     epochs = max(config.clone_epochs, math.ceil(config.clone_updates / count))
-    best, best_error = flat.clone(), math.inf
+    best, best_error = (flat.clone(), batch.reward), math.inf
+
+    def slope(chosen: Tensor, targets: Tensor) -> None:
+        mean, value = backprop.forward(observations[chosen])
+        loss.value_loss(value, value, targets[chosen], None).backward()  # type: ignore[no-untyped-call]
+        mean.grad = torch.zeros_like(mean)
+        backprop.backward(observations[chosen], mean, value)
+
     for epoch in range(epochs + 1):
         with torch.no_grad():
             _, value = forward(parameters, observations, policy.mean)
             targets = _returns(batch, value * unit, config) / unit
             error = float((value[held_out] - targets[held_out]).square().mean())
         if error < best_error:
-            best, best_error = flat.clone(), error
+            best, best_error = (flat.clone(), targets), error
         if epoch == epochs:
             break
         order = rows[permutation(len(rows), config.seed, epoch).to(rows.device)]
         for at, chosen in enumerate(order.tensor_split(count)):
             rate.fill_(config.clone_learning_rate * (1 - (epoch * count + at) / (epochs * count)))
-            mean, value = backprop.forward(observations[chosen])
-            loss.value_loss(value, value, targets[chosen], None).backward()  # type: ignore[no-untyped-call]
-            mean.grad = torch.zeros_like(mean)
-            backprop.backward(observations[chosen], mean, value)
+            slope(chosen, targets)
             optimizer.step(gradient, rate, max_norm=10.0)
         if progress is not None:
             progress(epoch + 1, epochs)
-    return best
+    flat.copy_(best[0])
+    square = torch.zeros_like(flat)
+    for chosen in rows[permutation(len(rows), config.seed, 0).to(rows.device)].tensor_split(count):
+        slope(chosen, best[1])
+        square.addcmul_(gradient, gradient, value=1 / count)
+    return flat, square
+
+
+def _renewed(policy: Policy, optimizer_state: bytes, square: Tensor, unit: float, config: TrainConfig) -> bytes:
+    """The optimizer's state with the critic's part made anew, for gradients of the update's own loss and unit."""
+    optimizer = Adam(torch.zeros_like(square), config.adam_eps)
+    learning_rate = optimizer.restore(optimizer_state)
+    size = 1.0 if config.scale_returns else unit
+    factor = torch.zeros_like(square)
+    critic = views(factor, policy.sizes, policy.actions)
+    for trunk in (*critic.weights, *critic.biases):
+        trunk[1] = config.value_coef * size**2
+    for head in (critic.value_weight, critic.value_bias):
+        head.fill_(config.value_coef * size)
+    optimizer.renew(factor != 0, square * factor.square())
+    return optimizer.to_safetensors(learning_rate)
 
 
 def _features(parameters: Parameters, observations: Tensor) -> Tensor:

@@ -4,10 +4,11 @@ import math
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load
 
 from ppo.batch import Batch
 from ppo.learner import train
-from ppo.policy import Policy
+from ppo.policy import Policy, views
 from ppo.refit import refit, with_values_of
 from schemas.errors import TrainingStopped
 from schemas.training import TrainConfig
@@ -96,6 +97,23 @@ def test_a_row_without_a_reward_cuts_its_segment_and_is_not_trained_on(author):
     assert batch.counts == {"bootstrap_only": 1, "no_reward": 1, "trained": 98}
     assert bool(batch.segment_end[39]) and bool(batch.reward.isfinite().all())
     assert int(batch.next_row[39]) >= 98, "what the unscored row saw is still what came after"
+
+
+def test_the_optimizer_goes_on_for_the_actor_and_forgets_only_the_critics_direction(author):
+    batch = window(author, lambda row: 1 + row["state"][0])
+    before = train(author, batch, CONFIG).optimizer_state
+    fitted = refit(author, batch, CONFIG, before)
+    old, new = load(before), load(fitted.optimizer_state)
+    critic = views(torch.arange(len(author.flat)), author.sizes, author.actions)
+    places = torch.cat([*(trunk[1].flatten() for trunk in (*critic.weights, *critic.biases)),
+                        critic.value_weight.flatten(), critic.value_bias])  # fmt: skip
+    others = torch.ones(len(author.flat), dtype=torch.bool).index_fill(0, places, False)
+    assert torch.equal(old["first"][others], new["first"][others])
+    assert torch.equal(old["second"][others], new["second"][others])
+    assert not new["first"][places].any() and (new["second"][places] >= old["second"][places]).all()
+    own = with_values_of(fitted.policy, batch)
+    metrics = train(fitted.policy, own, CONFIG, fitted.optimizer_state).metrics
+    assert metrics["explained_variance"] > metrics["explained_variance_before"] - 0.05
 
 
 def test_the_same_inputs_give_the_same_bits_and_a_reward_that_is_not_finite_stops(author):
