@@ -41,6 +41,8 @@ def train_lines(report: "TrainReport") -> Lines:
     metrics, window, published = report.metrics, report.window, report.published
     size = f"{len(window.rollouts):,} rollouts ({report.new_rollouts:,} new to training), {window.rows:,} experiences"
     lines = [("window", f"{window_words(window.request)}: {size}, id {window.window_id[:12]}")]
+    if window.reward is not None:
+        lines.append(("reward", f"{window.reward.name}: {window.reward.formula}"))
     if published is None:
         return [*lines, ("result", report.reason)]
     left = [f"{rows:,} {name.replace('_', ' ')}" for name, rows in metrics["counts"].items() if name != "trained"]

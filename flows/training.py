@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.attributing import attribute
+from flows.critics import critics_of
 from flows.judging import judge_if_asked
 from flows.publishing import Published, hand_over, publish
 from flows.reporter import Reporter
@@ -57,7 +58,8 @@ class _Learned:
     start: str
     golden: Any  # (rows, O) float32
     notes: tuple[str, ...]
-    clone_metrics: dict[str, float]
+    start_metrics: dict[str, float]
+    """Of a clone, and of a critic that was fitted to another reward."""
 
 
 def train(
@@ -74,9 +76,12 @@ def train(
 
     Training goes on from the newest policy that collected in the window, or from `parent`. With fewer than
     `at_least_new` rollouts that are new to training, nothing is done. With `to_engine` the new version goes into the
-    engine's folder, if the settings name one.
+    engine's folder, if the settings name one. Under the window's named reward, or from a critic of another one, the
+    critic is fitted to the window's rewards first.
 
     Raises:
+        NotRegistered: no version is called `parent`, or no reward as the window's.
+        RewardRejected: the window's reward gives no finite number for a row.
         SettingsRejected: the device or the engine's folder is not there.
         WindowEmpty: the window selects nothing that can be trained on.
         TrainingStopped: a number is not finite; nothing is published.
@@ -96,6 +101,7 @@ def train(
     report.say(
         f"training on {len(manifest.rollouts)} rollouts with {manifest.rows:,} experiences from "
         + (f"version {begin}" if begin is not None else "a clone of what was recorded (no registered policy fits)")
+        + ("" if manifest.reward is None else f", on the reward {manifest.reward.name}: {manifest.reward.formula}")
     )
     learned = report.stage("learn", _learn, lake, manifest, table, config, begin, report)
     metrics = learned.trained.metrics
@@ -108,7 +114,7 @@ def train(
         "parent": begin,
         "window_id": manifest.window_id,
         "config": config.model_dump(mode="json"),
-        "metrics": _figures(metrics) | learned.clone_metrics,
+        "metrics": _figures(metrics) | learned.start_metrics,
         "curves": _curves(metrics),
         "seeds": {"train": config.seed},
         "notes": notes,
@@ -157,13 +163,14 @@ def _learn(
     from ppo.learner import train as learn
     from ppo.parity import golden_inputs
 
-    batch = Batch.from_arrow(table, manifest.space, device_for(config))
+    critics = critics_of(lake, manifest, table, parent)
+    batch = Batch.from_arrow(table, manifest.space, device_for(config), own_values=critics.recorded_are_foreign)
     notes: tuple[str, ...] = ()
-    clone_metrics: dict[str, float] = {}
+    metrics: dict[str, float] = {}
     state = None
     if parent is None:
         cloned = clone(batch, config, lambda epoch, epochs: report.progress("cloning", epoch, epochs))
-        policy, clone_metrics = cloned.policy, {f"clone_{name}": value for name, value in cloned.metrics.items()}
+        policy, metrics = cloned.policy, {f"clone_{name}": value for name, value in cloned.metrics.items()}
         notes = (
             "started by a clone of unknown behaviour: no registered policy computes the recorded values. Load this "
             "version into the engine before collecting more, and the next training starts from it exactly",
@@ -178,8 +185,11 @@ def _learn(
         report.progress("epochs", epoch, epochs, f"KL {figures['kl']:.4f}")
 
     collectors = {version: _policy(lake, version) for version in set(batch.version.tolist()) - {UNKNOWN}}
+    if critics.recorded_are_foreign:
+        policy, batch, state, figures, told = critics.adopt(policy, batch, config, state, report)
+        metrics, notes = metrics | figures, (*notes, *told)
     trained = learn(policy, batch, config, state, progress, collectors)
-    return _Learned(trained, "clone" if parent is None else "warm", golden_inputs(batch), notes, clone_metrics)
+    return _Learned(trained, "clone" if parent is None else "warm", golden_inputs(batch), notes, metrics)
 
 
 def _policy(lake: Lake, version: int) -> "Policy":

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall import drive, ingest, lap, loop, models, session, settings, sql, train, up
+from pitwall import drive, ingest, lap, loop, models, rescore, session, settings, sql, train, up
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ drive.register(app)
 loop.register(app)
 ingest.register(app)
 train.register(app)
+rescore.register(app)
 sql.register(app)
 app.add_typer(models.app, name="models")
 settings.register(app)

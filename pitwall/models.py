@@ -73,6 +73,8 @@ def show(context: typer.Context, version: Version = "latest", as_json: AsJson = 
     table.add_row("start", model.start)
     table.add_row("parents", " <- ".join(map(str, chain)) or "none")
     table.add_row("window", f"{model.window_id} ({manifest.window.rows} rows)" if manifest.window else "none")
+    reward = manifest.window and manifest.window.reward
+    table.add_row("reward", f"{reward.name}: {reward.formula}" if reward else "as recorded")
     table.add_row("rollouts", "\n".join(f"{each.file_name}  {each.rows} rows  {each.run_id}" for each in rollouts))
     table.add_row("settings", _lines(model.config))
     table.add_row("figures", "\n".join(f"{name}  {value:.6g}" for name, value in model.metrics.items()))

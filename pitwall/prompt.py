@@ -12,6 +12,7 @@ from prompt_toolkit.output import Output
 
 from pitwall import answer, session
 from schemas.errors import PitwallError, Transient
+from schemas.reward import Reward
 from warehouse.lake import Lake
 from warehouse.query import run
 from warehouse.statements import split
@@ -31,8 +32,10 @@ _KEYWORDS = (
 _ROWS = 50
 
 
-def converse(lake: Lake, *, input: Input | None = None, output: Output | None = None) -> None:
-    """Answer until the person leaves; `input` and `output` stand in for the terminal."""
+def converse(
+    lake: Lake, reward: Reward | None = None, *, input: Input | None = None, output: Output | None = None
+) -> None:
+    """Answer until the person leaves, under `reward`; `input` and `output` stand in for the terminal."""
     prompt: PromptSession[str] = PromptSession(
         history=FileHistory(str(lake.paths.home / "sql_history")),
         completer=WordCompleter(_words(lake), ignore_case=True),
@@ -53,16 +56,16 @@ def converse(lake: Lake, *, input: Input | None = None, output: Output | None = 
             return
         if text.rstrip("; ") in (".exit", ".quit", "exit", "quit"):
             return
-        _answer(lake, text)
+        _answer(lake, text, reward)
 
 
-def _answer(lake: Lake, text: str) -> None:
+def _answer(lake: Lake, text: str, reward: Reward | None) -> None:
     try:
         if text.startswith("."):
             typer.echo(_command(text))
             return
         for statement in split(text):
-            answer.give(run(lake, statement), "table", None, _ROWS)
+            answer.give(run(lake, statement, None, reward), "table", None, _ROWS)
     except KeyboardInterrupt:
         typer.echo("cancelled", err=True)
     except PitwallError as error:

@@ -10,10 +10,14 @@ from typer.core import TyperCommand
 from pitwall import answer, session
 
 if TYPE_CHECKING:
+    from schemas.reward import Reward
     from warehouse.lake import Lake
 
 FormatOption = Annotated[answer.Format, typer.Option("--format", "-f", help="How the answer comes.")]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write it to this file.")]
+RewardOption = Annotated[
+    str | None, typer.Option("--reward", help="Rewards and returns are those of this named reward: pitwall rescore.")
+]
 LimitOption = Annotated[int, typer.Option("--limit", min=0, help="Rows of a table on the terminal; 0 for all.")]
 
 
@@ -49,6 +53,7 @@ def sql(
     form: FormatOption = "table",
     output: OutputOption = None,
     limit: LimitOption = 50,
+    reward: RewardOption = None,
 ) -> None:
     """Ask the lake in SQL (DuckDB's), read-only.
 
@@ -60,7 +65,7 @@ def sql(
     if statement is None and sys.stdin.isatty():
         from pitwall.prompt import converse
 
-        converse(lake)
+        converse(lake, _reward(lake, reward))
         return
     from schemas.errors import QueryRejected
     from warehouse.query import run
@@ -69,10 +74,11 @@ def sql(
     statements = split(sys.stdin.read() if statement is None else statement)
     if not statements:
         raise QueryRejected('no statement was given. Try: pitwall sql "from rollouts"')
+    scored = _reward(lake, reward)
     if len(statements) > 1 and (form != "table" or output is not None):
         raise QueryRejected(f"{len(statements)} statements cannot share one {form} output. Ask them one at a time")
     for single in statements:
-        answer.give(run(lake, single), _form(form, output), output, limit)
+        answer.give(run(lake, single, None, scored), _form(form, output), output, limit)
 
 
 def ask(
@@ -81,6 +87,7 @@ def ask(
     form: FormatOption = "table",
     output: OutputOption = None,
     limit: LimitOption = 50,
+    reward: RewardOption = None,
 ) -> None:
     """Ask a named question: pitwall ask best-episodes --n 10."""
     wants_help = any(argument in ("--help", "-h") for argument in context.args)
@@ -102,7 +109,14 @@ def ask(
         return
     values = asked.bind(_parameters(asked.name, context.args))
     lake: Lake = context.obj.lake
-    answer.give(run(lake, asked.statement, values), _form(form, output), output, limit)
+    found = run(lake, asked.statement, values, _reward(lake, reward))
+    answer.give(found, _form(form, output), output, limit)
+
+
+def _reward(lake: "Lake", name: str | None) -> "Reward | None":
+    from warehouse.rewards import get
+
+    return None if name is None else get(lake, name)
 
 
 def _form(form: answer.Format, output: Path | None) -> answer.Format:

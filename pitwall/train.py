@@ -27,6 +27,9 @@ Run = Annotated[str | None, typer.Option(rich_help_panel=_WINDOW, help="Of this 
 Sql = Annotated[
     str | None, typer.Option(rich_help_panel=_WINDOW, help='SELECT that returns rollout ids, e.g. from "rollouts".')
 ]
+Reward = Annotated[
+    str | None, typer.Option(rich_help_panel=_WINDOW, help="A named reward in place of the recorded: pitwall rescore.")
+]
 MaxRows = Annotated[int | None, typer.Option(min=1, rich_help_panel=_WINDOW, help="Whole rollouts while they fit.")]
 MinRows = Annotated[int, typer.Option(min=1, rich_help_panel=_WINDOW, help="Fewer rows are an error.")]
 AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
@@ -43,6 +46,7 @@ def train(
     sql: Sql = None,
     max_rows: MaxRows = None,
     min_rows: MinRows = 1,
+    reward: Reward = None,
     named: Annotated[
         str,
         typer.Option(
@@ -69,13 +73,15 @@ def train(
     registered policy fits. Published only when torch, ONNX and the engine's JSON agree.
 
     pitwall train --newest 10 --set epochs=8 --set learning_rate=1e-4
+
+    pitwall train --newest 10 --reward fast        (a reward of your own: pitwall rescore)
     """
     from flows.summary import train_lines
     from flows.training import train as train_now
     from pitwall import train_table
     from pitwall.terminal import Terminal
 
-    window = _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows)
+    window = _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows, reward)
     config = training_config.chosen(named, change or [], seed=seed, device=device)
     with Terminal(quiet=as_json) as terminal:
         report = train_now(context.obj.lake, window, config, terminal, parent=parent, at_least_new=at_least_new)
@@ -96,12 +102,14 @@ def window(
     sql: Sql = None,
     max_rows: MaxRows = None,
     min_rows: MinRows = 1,
+    reward: Reward = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a window selects, and store it as a manifest that finds the same rows for good."""
     from warehouse.windows import select
 
-    manifest = select(context.obj.lake, _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows))
+    asked = _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows, reward)
+    manifest = select(context.obj.lake, asked)
     if as_json:
         typer.echo(manifest.model_dump_json(indent=1))
         return
@@ -114,6 +122,8 @@ def window(
         table.add_row(member.run_id, member.rollout_id[:12], f"{member.rows:,}", member.path, str(member.first_row))
     session.console().print(table)
     typer.echo(f"window {manifest.window_id[:12]}: {len(manifest.rollouts)} rollouts, {manifest.rows:,} experiences")
+    if manifest.reward is not None:
+        typer.echo(f"reward {manifest.reward.name}: {manifest.reward.formula}")
     for note in manifest.narrowed:
         typer.echo(note)
 
@@ -125,8 +135,16 @@ def register(app: typer.Typer) -> None:
 
 
 def _window(*conditions: Any) -> "Window":  # noqa: ANN401 - the options, in the order of the command
+    from pydantic import ValidationError
+
+    from pitwall import wrong_field
+    from schemas.errors import SettingsRejected
     from schemas.window import RECENT, Window
 
-    names = ("newest", "max_age", "best", "since", "until", "run", "sql", "max_rows", "min_rows")
+    names = ("newest", "max_age", "best", "since", "until", "run", "sql", "max_rows", "min_rows", "reward")
     asked = {name: value for name, value in zip(names, conditions, strict=True) if value is not None}
-    return Window(**(RECENT.model_dump(exclude_defaults=True) if set(asked) <= {"min_rows"} else {}) | asked)
+    usual = RECENT.model_dump(exclude_defaults=True) if set(asked) <= {"min_rows", "reward"} else {}
+    try:
+        return Window(**usual | asked)
+    except ValidationError as error:
+        raise SettingsRejected(wrong_field.words(error, "window")) from error

@@ -41,6 +41,14 @@ class Adam:
         numbers = {"steps": torch.tensor(self.steps), "learning_rate": torch.tensor(learning_rate, dtype=torch.float64)}
         return bytes(save({"first": self.first.cpu(), "second": self.second.cpu(), **numbers}))
 
+    def renew(self, where: Tensor, square: Tensor) -> None:
+        """Begins anew where `where` (P,) is true, for gradients of this mean square (P,): no direction is remembered,
+        and the size is the larger one of those remembered and these, so that no step is larger than either allows.
+        """  # noqa: D205
+        self.first.masked_fill_(where, 0)
+        known = torch.maximum(self.second, square * (1 - BETA_2**self.steps))
+        torch.where(where, known, self.second, out=self.second)
+
     def restore(self, raw: bytes) -> float:
         """Takes the state over and returns its learning rate; raises TrainingStopped when it is another network's."""
         try:

@@ -55,15 +55,18 @@ class Batch:
     """rollout_id and row_index of the N rows."""
 
     @classmethod
-    def from_arrow(cls, table: pa.Table, space: Space, device: torch.device | str = "cpu") -> "Batch":
+    def from_arrow(
+        cls, table: pa.Table, space: Space, device: torch.device | str = "cpu", *, own_values: bool = False
+    ) -> "Batch":
         """Cuts segments and finds bootstraps; raises WindowEmpty when no row can be trained on.
 
         A row whose claimed author or log_prob was refuted is not trained on; one of unknown author only when no author
-        is known.
+        is known; one without a reward never. With `own_values` the recorded ones are of another reward (`ppo.refit`):
+        what follows a row is then known only where its observation is, and whoever recorded it.
         """
         if table.num_rows == 0:
             raise WindowEmpty("window: it holds no rows. Select more rollouts")
-        fate, after = _fates(table), _Following(table)
+        fate, after = _fates(table), _Following(table, own_values)
         able = (fate == "trained") & after.known
         fate[(fate == "trained") & ~able] = "bootstrap_only"
         counts = {str(reason): int(rows) for reason, rows in zip(*np.unique(fate, return_counts=True), strict=True)}
@@ -124,7 +127,7 @@ class _Following:
     """V of the next observation is the next row's value."""
     value: NDArray[np.float32]
 
-    def __init__(self, table: pa.Table) -> None:
+    def __init__(self, table: pa.Table, own_values: bool = False) -> None:
         rollout, version, in_window = codes(table, "rollout_id"), _versions(table), flag(table, "in_window")
         terminated, next_value = flag(table, "terminated"), column(table, "next_value", np.float32)
         goes_on = followed(table) & ~ended(table)
@@ -132,8 +135,12 @@ class _Following:
         same_policy = np.append((version[1:] == version[:-1]) & (version[1:] != UNKNOWN), False)
         both = in_window & np.append(in_window[1:], False)
         self.inside = goes_on & both & (same_rollout | same_policy)
-        given = ~np.isnan(next_value)
-        peek = goes_on & in_window & ~both & ~same_rollout & same_policy & ~given
+        if own_values:
+            given = np.zeros(len(in_window), bool)
+            peek = goes_on & in_window & ~self.inside
+        else:
+            given = ~np.isnan(next_value)
+            peek = goes_on & in_window & ~both & ~same_rollout & same_policy & ~given
         self.by_row = self.inside | peek
         self.known = terminated | self.by_row | given
         upcoming = np.append(column(table, "value", np.float32)[1:], np.float32(np.nan))
@@ -166,5 +173,6 @@ def _fates(table: pa.Table) -> NDArray[np.str_]:
         fate[~known] = "unknown_policy"
     for refuted in ("claim_refuted", "log_prob_disagrees"):
         fate[~known & (verdict == refuted)] = refuted
+    fate[np.isnan(column(table, "reward", np.float32))] = "no_reward"
     fate[~in_window] = "after_window"
     return fate

@@ -50,7 +50,7 @@ def clone(batch: Batch, config: TrainConfig, progress: Callable[[int, int], None
         policy = replace(policy, normaliser=seen)
     if config.scale_returns:
         policy = replace(policy, return_scale=ReturnScale.identity().seen(batch.value))
-    train_rows, held_out = _split(batch, config.seed)
+    train_rows, held_out = split(batch, config.seed)
     with one_thread_if_small(BATCH):
         flat = _fit(policy, batch, config, train_rows, held_out, progress)
     fitted = replace(policy, flat=flat.cpu())
@@ -110,7 +110,7 @@ def _fit(
     return best
 
 
-def _split(batch: Batch, seed: int) -> tuple[Tensor, Tensor]:
+def split(batch: Batch, seed: int) -> tuple[Tensor, Tensor]:
     """Rows to fit and rows to judge by: neighbours in time are alike, so whole segments are held out."""
     segment = torch.cumsum(batch.segment_end.long(), 0) - batch.segment_end.long()
     count = int(segment[-1]) + 1

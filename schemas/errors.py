@@ -6,6 +6,7 @@ PitwallError
 │   ├── PolicyRejected     a policy file is not what the engine loads
 │   ├── SettingsRejected   a setting or an argument is unusable
 │   ├── QueryRejected      the user's SQL or question is refused or wrong
+│   ├── RewardRejected     a named reward gives no number for a row, or may not be redefined
 │   ├── WindowEmpty        a window selects nothing, or less than asked for
 │   ├── NotRegistered      no such version, alias, window or question
 │   ├── LakeDamaged        a stored file is not what the catalog says
@@ -44,6 +45,10 @@ class SettingsRejected(Terminal):
 
 class QueryRejected(Terminal):
     """The user's SQL or question is refused or wrong."""
+
+
+class RewardRejected(Terminal):
+    """A named reward gives no number for a row, or may not be redefined."""
 
 
 class WindowEmpty(Terminal):

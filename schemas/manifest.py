@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, field_validator
 
+from schemas.reward import Reward
 from schemas.space import Space
 
 MANIFEST = "manifest.json"
@@ -44,6 +45,8 @@ class WindowEntry(_Frozen):
     sql: str
     rows: int
     rows_sha256: str
+    reward: Reward | None = None
+    """What it learned to earn, in full; none: the recorded reward."""
 
 
 class Golden(_Frozen):

@@ -95,11 +95,12 @@ class TrainConfig(BaseModel):
     initial_std: Annotated[float, Field(ge=STD_RANGE[0], le=STD_RANGE[1])] = 0.5
     """Standard deviation of a fresh policy."""
     clone_epochs: Count = 10
-    """Passes over the window when a start is cloned from recorded actions, because no author is known."""
+    """Passes over the window when a start is cloned from recorded actions, because no author is known, and when a
+    critic is fitted to another reward."""
     clone_updates: Count = 400
-    """Minibatches of cloning at the least: a small window is passed over more often."""
+    """Minibatches of cloning or fitting at the least: a small window is passed over more often."""
     clone_learning_rate: Positive = 1e-3
-    """Adam's step size while cloning."""
+    """Adam's step size while cloning or fitting."""
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

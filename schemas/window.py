@@ -8,6 +8,7 @@ import datetime
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from schemas.reward import Reward, RewardName
 from schemas.space import Space
 
 
@@ -41,6 +42,8 @@ class Window(BaseModel):
     """Also rollouts whose claimed author does not match their values."""
     space: str | None = None
     """Space id to select; by default the space of the newest rollout that fits the conditions."""
+    reward: RewardName | None = None
+    """A named reward (pitwall rescore) in place of the recorded one; rollouts that it cannot score are left out."""
 
     @field_validator("since", "until")
     @classmethod
@@ -73,7 +76,7 @@ class WindowManifest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     window_id: str
-    """Hash over rows and their places."""
+    """Hash over rows and their places, and over the reward where it is not the recorded one."""
     request: Window
     sql: str
     """The statement that selected, with the values it was bound to."""
@@ -82,5 +85,7 @@ class WindowManifest(BaseModel):
     rows: int
     rows_sha256: str
     """Hash over the rows of all rollouts in order."""
+    reward: Reward | None = None
+    """The reward of the rows; none: as recorded."""
     narrowed: tuple[str, ...] = ()
     """What the request left out that the caller may not expect, in words."""

@@ -53,6 +53,8 @@ def _origin(manifest: ModelManifest) -> str:
         lines.append(f"Parent: version {manifest.parent}.")
     if window := manifest.window:
         lines.append(f"Window `{window.id}`: {window.rows} experiences, hash over the rows `{window.rows_sha256}`.")
+        if reward := window.reward:
+            lines.append(f"Trained on the reward `{reward.name}`, not on the recorded one: `{reward.formula}`.")
         if window.sql:
             fence = "`" * (3 if "```" not in window.sql else 8)
             lines.append(f"{fence}sql\n{window.sql.strip()}\n{fence}")

@@ -13,10 +13,12 @@ import duckdb
 import pyarrow as pa
 
 from schemas.errors import LakeDamaged, QueryRejected
+from schemas.reward import Reward
 from warehouse import tables
 from warehouse.catalog_arrow import read_table
 from warehouse.lake import Lake
 from warehouse.layouts import steps_select
+from warehouse.scoring import explained, reward_sql
 from warehouse.statements import only
 from warehouse.views import views, with_sources
 
@@ -25,19 +27,27 @@ _ANY_VIEW = re.compile(r"show|query|query_table|information_schema|(duckdb|pg|pr
 _LISTEN_SECONDS = 0.1
 
 
-def run(lake: Lake, statement: str, parameters: Mapping[str, object] | Sequence[object] | None = None) -> pa.Table:
+def run(
+    lake: Lake,
+    statement: str,
+    parameters: Mapping[str, object] | Sequence[object] | None = None,
+    reward: Reward | None = None,
+) -> pa.Table:
     """The answer to one reading statement; `$name` (or `?`) in it is bound to `parameters`.
 
+    Under `reward` every view follows it; the column `recorded_reward` of experiences then holds the recorded one.
+
     Raises:
+        RewardRejected: the reward gives no finite number for a row that the statement reads.
         QueryRejected: the statement does more than read, or DuckDB refuses it.
         LakeDamaged: a partition that the catalog lists cannot be read.
     """
     statement = only(statement)
-    with connect(lake, statement) as connection:
-        return answer(lake, connection, statement, parameters)
+    with connect(lake, statement, reward) as connection:
+        return answer(lake, connection, statement, parameters, reward)
 
 
-def connect(lake: Lake, statement: str) -> duckdb.DuckDBPyConnection:
+def connect(lake: Lake, statement: str, reward: Reward | None = None) -> duckdb.DuckDBPyConnection:
     """A closed connection: the views that `statement` names, and nothing else. The caller closes it.
 
     Raises:
@@ -55,7 +65,7 @@ def connect(lake: Lake, statement: str) -> duckdb.DuckDBPyConnection:
         },
     )
     try:
-        _fill(connection, lake, _words(statement))
+        _fill(connection, lake, _words(statement), reward)
         _lock(connection, lake)
     except duckdb.Error as error:
         connection.close()
@@ -71,13 +81,15 @@ def answer(
     connection: duckdb.DuckDBPyConnection,
     statement: str,
     parameters: Mapping[str, object] | Sequence[object] | None = None,
+    reward: Reward | None = None,
 ) -> pa.Table:
     """Run a statement on a connection of ours; DuckDB's errors become our own, with what helps. Ctrl-C ends it."""
     bound: Any = dict(parameters) if isinstance(parameters, Mapping) else parameters
     try:
         return _distinct(_interruptible(connection, lambda: connection.execute(statement, bound).to_arrow_table()))
     except duckdb.Error as error:
-        raise _ours(lake, error) from error
+        told = error if reward is None else explained(lake, reward, error)
+        raise (_ours(lake, told) if isinstance(told, duckdb.Error) else told) from error
 
 
 def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], pa.Table]) -> pa.Table:
@@ -116,7 +128,9 @@ def _words(statement: str) -> frozenset[str]:
     return frozenset(re.findall(r"\w+", statement.casefold()))
 
 
-def _fill(connection: duckdb.DuckDBPyConnection, lake: Lake, words: frozenset[str]) -> None:
+def _fill(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, words: frozenset[str], reward: Reward | None = None
+) -> None:
     """Create what a statement of these words can read: a view for every name that occurs in it, even in a comment."""
     anything = any(_ANY_VIEW.fullmatch(word) for word in words)
     needed = with_sources(frozenset(views()) if anything else words & views().keys())
@@ -130,7 +144,14 @@ def _fill(connection: duckdb.DuckDBPyConnection, lake: Lake, words: frozenset[st
             connection.execute(f"CREATE TABLE catalog.{name} AS FROM arriving")
             connection.unregister("arriving")
         if "steps" in names:
-            connection.execute(f"CREATE VIEW catalog.steps AS {steps_select(transaction, lake.paths)}")
+            recorded = steps_select(transaction, lake.paths)
+            connection.execute(f"CREATE VIEW catalog.{'steps' if reward is None else 'recorded'} AS {recorded}")
+    if "steps" in names and reward is not None:
+        columns = [row[0] for row in connection.execute("DESCRIBE catalog.recorded").fetchall()]
+        connection.execute(
+            f"CREATE VIEW catalog.steps AS SELECT * REPLACE ({reward_sql(reward, columns)} AS reward), "
+            "reward AS recorded_reward FROM catalog.recorded"
+        )
     for view in needed:
         connection.execute(f"CREATE VIEW {view.name} AS {view.select}")
 

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from schemas.errors import LakeDamaged, NotRegistered, TrainingStopped
 from schemas.manifest import CARD, MANIFEST, Draft, FileEntry, ModelManifest, WindowEntry
 from schemas.space import Space
+from warehouse import rewards
 from warehouse.aliases import CHAMPION, LATEST, move, resolve
 from warehouse.catalog import now
 from warehouse.lake import Lake
@@ -151,7 +152,8 @@ def _window(connection: Connection, window_id: str | None) -> WindowEntry | None
     row = connection.execute(sa.select(windows).where(windows.c.window_id == window_id)).first()
     if row is None:
         raise NotRegistered(f"no window {window_id!r} in the catalog. Select it first; see: pitwall sql 'from windows'")
-    return WindowEntry(id=row.window_id, sql=row.sql, rows=row.rows, rows_sha256=row.rows_sha256)
+    reward = rewards.load(connection, row)
+    return WindowEntry(id=row.window_id, sql=row.sql, rows=row.rows, rows_sha256=row.rows_sha256, reward=reward)
 
 
 def _contents(

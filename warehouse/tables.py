@@ -129,15 +129,34 @@ attributions = Table(
     Column("attributed_at", DateTime, nullable=False),
 )
 
+rewards = Table(
+    "rewards",
+    metadata,
+    Column("reward_id", String(64), primary_key=True),  # sha256 of the definition; a row never changes
+    Column("kind", String(16), nullable=False),  # weights | sql
+    Column("definition", JSON, nullable=False),  # schemas/reward.py, less the name
+    Column("created_at", DateTime, nullable=False),
+)
+
+reward_names = Table(
+    "reward_names",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("reward_id", String(64), ForeignKey("rewards.reward_id"), nullable=False),
+    Column("note", Text, nullable=False),
+    Column("created_at", DateTime, nullable=False),  # when the name was given to this definition
+)
+
 windows = Table(
     "windows",
     metadata,
-    Column("window_id", String(64), primary_key=True),  # sha256 of the manifest's rows
+    Column("window_id", String(64), primary_key=True),  # sha256 of the manifest's rows, and of its reward
     Column("request", JSON, nullable=False),
     Column("sql", Text, nullable=False),
     Column("rows", Integer, nullable=False),
     Column("rows_sha256", String(64), nullable=False),
     Column("created_at", DateTime, nullable=False),
+    Column("reward_id", String(64), ForeignKey("rewards.reward_id")),  # NULL: as recorded; its name is in the request
 )
 
 window_rollouts = Table(

@@ -4,6 +4,7 @@ Arrives: a window's manifest, or ids of rollouts. Leaves: a table sorted by run_
 the columns of schemas/steps.py (less the engine's own advantages) and run_id, rollout_position, rollout_index,
 policy_version, claimed_version, verdict, noise_scale and in_window. Rows outside the window (in_window false) are the
 first of each agent in the rollout that follows a member: what they observe comes right after the member's last step.
+Under a named reward `reward` is the new one, null where a row lacks what the formula reads.
 """
 
 from collections import defaultdict
@@ -20,6 +21,7 @@ from schemas.window import WindowManifest
 from warehouse import tables as t
 from warehouse.lake import Lake
 from warehouse.partition import read_ranges
+from warehouse.scoring import scored
 
 _LEFT_OUT = ("rollout_id", "engine_advantage", "engine_return")
 _FACTS = {
@@ -83,10 +85,12 @@ def window_rows(lake: Lake, manifest: WindowManifest) -> pa.Table:
 
     Raises:
         LakeDamaged: a partition is gone, or is not the file that was selected.
+        RewardRejected: the window's reward gives no finite number for a row.
     """
     ids = [member.rollout_id for member in manifest.rollouts]
     places = {m.rollout_id: (m.path, m.partition_sha256, m.first_row, m.rows) for m in manifest.rollouts}
-    return _table(lake, [*_parts(lake, ids, places), *_parts(lake, _followers(lake, ids), None)])
+    table = _table(lake, [*_parts(lake, ids, places), *_parts(lake, _followers(lake, ids), None)])
+    return table if manifest.reward is None else scored(lake, table, manifest.reward)
 
 
 def rollout_rows(lake: Lake, ids: Sequence[str]) -> pa.Table:

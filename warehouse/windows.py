@@ -13,9 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.errors import NotRegistered, QueryRejected, WindowEmpty
+from schemas.reward import Reward
 from schemas.space import Space
 from schemas.window import Window, WindowManifest, WindowRollout
-from warehouse import query
+from warehouse import query, rewards, scorable
 from warehouse import tables as t
 from warehouse.catalog import now
 from warehouse.fingerprint import combined
@@ -37,32 +38,44 @@ def select(lake: Lake, window: Window) -> WindowManifest:
     """Choose the rollouts that the request asks for and write the choice down.
 
     Raises:
+        NotRegistered: no reward has the name that the request gives.
+        RewardRejected: the reward gives no finite number for a row.
         WindowEmpty: nothing fits, or fewer rows than `min_rows`; the text says what there is.
         QueryRejected: the window's own SQL is refused, or its answer has no `rollout_id`.
         NotRegistered: a rollout that the request names is not there.
     """
-    parameters = _parameters(lake, window)
-    listed = {name: json.dumps(parameters[name]) for name in ("chosen", "scores")}
-    with lake.catalog.read() as connection:
-        chosen = connection.execute(_QUERY, parameters | listed).all()
-        space = _space(connection, chosen[0].space_id) if chosen else None
-    members = [_member(row) for row in sorted(chosen, key=lambda row: (row.run_id, row.position))]
+    reward = None if window.reward is None else rewards.get(lake, window.reward)
+    parameters = _parameters(lake, window, reward)
+    while True:
+        listed = {name: json.dumps(parameters[name]) for name in ("chosen", "scores", "layouts", "bare")}
+        with lake.catalog.read() as connection:
+            chosen = connection.execute(_QUERY, parameters | listed).all()
+            space = _space(connection, chosen[0].space_id) if chosen else None
+        members = [_member(row) for row in sorted(chosen, key=lambda row: (row.run_id, row.position))]
+        if reward is None or not (bare := scorable.bare(lake, members, reward)):
+            break
+        parameters["bare"] |= dict.fromkeys(bare)
     rows = sum(member.rows for member in members)
     if space is None or rows < window.min_rows:
-        raise WindowEmpty(_too_small(lake, window, len(members), rows))
+        raise WindowEmpty(_too_small(lake, window, len(members), rows, reward))
     narrowed = []
+    if chosen[0].not_scored:
+        narrowed.append(
+            f"{chosen[0].not_scored} fitting rollouts lack what the reward {window.reward!r} reads, or have terms that "
+            f"it does not name, and were left out; see: pitwall rescore --show {window.reward}"
+        )
     others = chosen[0].fitting - chosen[0].fitting_space
     if others and window.space is None:
         narrowed.append(f"{others} fitting rollouts have other observations or actions and were left out")
-    places = [[m.rollout_id, m.partition_sha256, m.first_row, m.rows, m.rows_sha256] for m in members]
     manifest = WindowManifest(
-        window_id=hashlib.sha256(json.dumps(places).encode()).hexdigest(),
+        window_id=_identity(members, reward),
         request=window,
         sql=f"{_SELECT}\n-- bound to: {json.dumps(_shown(parameters), default=str)}",
         space=space,
         rollouts=tuple(members),
         rows=rows,
         rows_sha256=combined([member.rows_sha256 for member in members]),
+        reward=reward,
         narrowed=tuple(narrowed),
     )
     _store(lake, manifest)
@@ -92,6 +105,7 @@ def stored(lake: Lake, window_id: str) -> WindowManifest:
             .order_by(wr.ordinal)
         ).all()
         space = _space(connection, members[0].space_id)
+        reward = rewards.load(connection, head)
     return WindowManifest(
         window_id=head.window_id,
         request=Window.model_validate(head.request),
@@ -100,10 +114,17 @@ def stored(lake: Lake, window_id: str) -> WindowManifest:
         rollouts=tuple(_member(row) for row in members),
         rows=head.rows,
         rows_sha256=head.rows_sha256,
+        reward=reward,
     )
 
 
-def _parameters(lake: Lake, window: Window) -> dict[str, Any]:
+def _identity(members: list[WindowRollout], reward: Reward | None) -> str:
+    places = [[m.rollout_id, m.partition_sha256, m.first_row, m.rows, m.rows_sha256] for m in members]
+    scored = [] if reward is None else [[reward.name, reward.reward_id]]
+    return hashlib.sha256(json.dumps(places + scored).encode()).hexdigest()
+
+
+def _parameters(lake: Lake, window: Window, reward: Reward | None) -> dict[str, Any]:
     chosen = None if window.rollouts is None else _present(lake, window.rollouts)
     if window.sql is not None:
         answer = query.run(lake, window.sql)
@@ -113,7 +134,7 @@ def _parameters(lake: Lake, window: Window) -> dict[str, Any]:
         chosen = found if chosen is None else chosen & found
     scores: dict[str, float] = {}
     if window.best is not None:
-        scored = query.run(lake, _SCORES, {"run": window.run})
+        scored = query.run(lake, _SCORES, {"run": window.run}, reward)
         scores = dict(zip(scored["rollout_id"].to_pylist(), scored["score"].to_pylist(), strict=True))
     return {
         "run": window.run,
@@ -124,6 +145,9 @@ def _parameters(lake: Lake, window: Window) -> dict[str, Any]:
         "refuted": window.refuted,
         "choose": chosen is not None,
         "chosen": dict.fromkeys(sorted(chosen or ())),
+        "rewarded": reward is not None,
+        "layouts": {} if reward is None else dict.fromkeys(scorable.layouts(lake, reward)),
+        "bare": {},
         "newest": window.newest,
         "best": window.best,
         "scores": scores,
@@ -169,14 +193,15 @@ def _space(connection: Connection, space_id: str) -> Space:
     return Space.model_validate(connection.scalars(query).one())
 
 
-def _too_small(lake: Lake, window: Window, rollouts: int, rows: int) -> str:
+def _too_small(lake: Lake, window: Window, rollouts: int, rows: int, reward: Reward | None) -> str:
     with lake.catalog.read() as connection:
         total = connection.scalar(sa.select(sa.func.count()).select_from(t.rollouts))
     asked = window.model_dump_json(exclude_defaults=True)
     return (
         f"the window {asked} selects {rollouts} rollouts with {rows} rows of the {total} rollouts in the lake, "
-        f"wanted at least {window.min_rows} rows. Bring in more (pitwall ingest FOLDER) or ask for less; "
-        "see: pitwall sql 'from rollouts'"
+        f"wanted at least {window.min_rows} rows. "
+        + ("" if reward is None else f"Only rollouts with {', '.join(reward.columns)} can be scored. ")
+        + "Bring in more (pitwall ingest FOLDER) or ask for less; see: pitwall sql 'from rollouts'"
     )
 
 
@@ -189,6 +214,7 @@ def _store(lake: Lake, manifest: WindowManifest) -> None:
             "rows": manifest.rows,
             "rows_sha256": manifest.rows_sha256,
             "created_at": now(),
+            "reward_id": None if manifest.reward is None else manifest.reward.reward_id,
         }
         if not lake.catalog.insert_new(connection, t.windows, [head]):
             return

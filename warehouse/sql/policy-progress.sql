@@ -30,6 +30,7 @@ select
     avg(noise_scale) as noise_mean
 from episodes
 where whole
+    and return is not null
     and ($run is null or run_id = $run)
     and (policy_version is not null or policy_version_min is null)
 group by policy_version

@@ -31,7 +31,7 @@ with evaluated as (
     qualify row_number() over (partition by version order by evaluation_id desc) = 1
 ),
 collected as (
-    select policy_version as version, count(*) as episodes, avg(return) as episode_return
+    select policy_version as version, count(return) as episodes, avg(return) as episode_return
     from episodes
     where whole and $episodes
     group by policy_version

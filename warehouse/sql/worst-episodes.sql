@@ -18,6 +18,6 @@ select
     episode_id, return, length, ended, policy_version, noise_scale,
     first_rollout_id, first_row_index, last_rollout_id, last_row_index
 from episodes
-where whole and ($run is null or run_id = $run)
+where whole and return is not null and ($run is null or run_id = $run)
 order by return, episode_id
 limit $n

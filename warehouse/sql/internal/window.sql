@@ -9,6 +9,9 @@
 --   choose: boolean               only those in chosen
 --   chosen: text                  JSON object whose keys are rollout ids
 --   scores: text                  JSON object: mean episode return by rollout id
+--   rewarded: boolean             only rollouts that a named reward can score
+--   layouts: text                 JSON object whose keys are space and terms of partitions that it can score
+--   bare: text                    JSON object whose keys are rollouts that it cannot score all the same
 --   newest, best: integer         so many rollouts, by time and then by score
 --   max_rows: integer             whole rollouts, newest first, while they fit
 -- Columns:
@@ -17,9 +20,10 @@
 --   space_id                      its space
 --   partition_id, path            the file that holds its rows
 --   first_row, rows, rows_sha256  where they lie in it, and their hash
---   fitting                       rollouts that fit the conditions, of any space
+--   fitting                       rollouts that fit the conditions and can be scored, of any space
 --   fitting_space                 of these, the ones of this space
-with candidate as (
+--   not_scored                    rollouts that fit the conditions, but that the reward cannot score
+with fitting as (
     select
         rollouts.rollout_id,
         rollouts.run_id,
@@ -34,8 +38,13 @@ with candidate as (
                 coalesce(rollouts.written_at, rollouts.ingested_at) desc,
                 rollouts.run_id desc,
                 rollouts.position desc
-        ) as age
+        ) as age,
+        case when not :rewarded
+                or (partitions.space_id || ' ' || cast(partitions.terms as text) in (select key from json_each(:layouts))
+                    and rollouts.rollout_id not in (select key from json_each(:bare)))
+            then 1 else 0 end as can_score
     from rollouts
+    join partitions on partitions.partition_id = rollouts.partition_id
     left join attributions on attributions.rollout_id = rollouts.rollout_id
     where rollouts.superseded_by is null
       and (cast(:run as text) is null or rollouts.run_id = :run)
@@ -45,6 +54,9 @@ with candidate as (
           or attributions.version >= (select max(version) from models) - cast(:max_age as integer))
       and (:refuted or coalesce(attributions.verdict, '') <> 'claim_refuted')
       and (not :choose or rollouts.rollout_id in (select key from json_each(:chosen)))
+),
+candidate as (
+    select * from fitting where can_score = 1
 ),
 one_space as (
     select *
@@ -74,7 +86,8 @@ select
     bounded.rollout_id, bounded.run_id, bounded.position, bounded.space_id,
     bounded.partition_id, partitions.path, bounded.first_row, bounded.rows, bounded.rows_sha256,
     (select count(*) from candidate) as fitting,
-    (select count(*) from one_space) as fitting_space
+    (select count(*) from one_space) as fitting_space,
+    (select count(*) from fitting where can_score = 0) as not_scored
 from bounded
 join partitions on partitions.partition_id = bounded.partition_id
 where cast(:max_rows as integer) is null or rows_so_far <= :max_rows

@@ -7,7 +7,7 @@
 --   run_id              the engine session; a filter on it reads that run's partitions alone
 --   agent_index         which agent
 --   number              count within the run and agent, from 0
---   return              sum of its rewards (undiscounted)
+--   return              sum of its rewards (undiscounted); NULL where a named reward cannot score one of its rows
 --   length              its rows
 --   ended               terminated, truncated, cut (rows missing after it) or open (goes on after the newest rollout)
 --   whole               its beginning is there and it ended terminated or truncated; only then is the return the drive's
@@ -51,7 +51,7 @@ pieces as (
         rollout_id,
         agent_index,
         piece,
-        sum(reward) as reward,
+        case when count(reward) = count(*) then sum(reward) end as reward,
         count(*) as rows,
         min(step) as first_step,
         min(row_index) as first_row_index,
@@ -103,7 +103,7 @@ gathered as (
         run_id,
         agent_index,
         number::integer as number,
-        sum(reward) as return,
+        case when count(reward) = count(*) then sum(reward) end as return,
         sum(rows)::integer as length,
         case
             when bool_or(terminated) then 'terminated'

@@ -8,7 +8,7 @@
 --   step              position within the agent's rows of this file, lost rows counted
 --   obs_*             observation before the action, one column per feature
 --   action_*          action as applied (clamped)
---   reward            reward of this step
+--   reward            reward of this step; under --reward the named one, NULL where a row cannot be scored
 --   terminated        the task ended the episode with this step
 --   truncated         a time limit cut the episode with this step
 --   log_prob          log density (nats) of the action under the behaviour policy, noise included

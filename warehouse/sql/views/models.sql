@@ -13,6 +13,7 @@
 --   manifest_sha256  sha256 of its manifest
 --   config           JSON: the training's configuration
 --   created_at       when it was published, UTC
+--   reward           named reward that it was trained on; NULL for the recorded one
 with pointers as (
     select version, string_agg(alias, ', ' order by alias) as aliases from catalog.aliases group by version
 )
@@ -28,7 +29,8 @@ select
     models.folder,
     models.manifest_sha256,
     models.config,
-    models.created_at
+    models.created_at,
+    case when windows.reward_id is not null then windows.request::json ->> 'reward' end as reward
 from catalog.models as models
 left join pointers on pointers.version = models.version
 left join catalog.windows as windows on windows.window_id = models.window_id
