@@ -3,6 +3,7 @@
 Arrives: a home, inputs, a random source. Leaves: how many were killed, where, and what was found wrong.
 """
 
+import json
 import multiprocessing
 import os
 import signal
@@ -26,7 +27,7 @@ HEALS_EVERY = 8
 """Rounds."""
 PATIENCE = 60.0
 """Seconds after which a command counts as hung."""
-_SECONDS, _STEPS = 0.5, 200
+_SECONDS, _STEPS = 0.5, {"files": 40, "catalog": 200}
 """What a command is thought to take before one was seen to its end."""
 
 
@@ -47,7 +48,7 @@ class Tally:
     wrong: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each kind of work takes, as last seen."""
-    steps: dict[str, int] = field(default_factory=dict)
+    steps: dict[str, dict[str, int]] = field(default_factory=dict)
 
 
 @dataclass
@@ -139,7 +140,8 @@ class Trial:
         words = ["--home", str(self.home), "--catalog", self.url, *work.words(self.scene)]
         by_clock = fated and self.random.random() < 0.5
         seconds = self.random.uniform(0, 1.2 * self.tally.seconds.get(work.name, _SECONDS))
-        step = self.random.randint(1, self.tally.steps.get(work.name, _STEPS))
+        kind = self.random.choice(list(worker.STEPS))
+        step = kind, self.random.randint(1, max(1, self.tally.steps.get(work.name, _STEPS)[kind]))
         settings = {
             "PITWALL_ENGINE_MODELS_DIR": str(self.models),
             "PITWALL_SOURCE_FILES": self.source_files,
@@ -157,13 +159,13 @@ class Trial:
         steps = told.read_text() if told.is_file() else ""
         if code == -signal.SIGKILL:
             self.tally.kills[name] += 1
-            self.tally.moments["by the clock" if one.dies_after is not None else steps] += 1
+            self.tally.moments["by the clock" if one.dies_after is not None else steps or "before its first step"] += 1
             self._wrong(f"after {name} was killed ({steps or 'by the clock'})", self.account.at_any_moment(self.given))
             return
         self.tally.undisturbed[name] += 1
-        if steps.isdecimal():
+        if steps.startswith("{"):
             self.tally.seconds[name] = time.perf_counter() - one.began
-            self.tally.steps[name] = int(steps)
+            self.tally.steps[name] = json.loads(steps)
         said = one.log.read_text()
         if code not in (0, 3) and not any(excuse in said for excuse in one.work.excuses):
             self._wrong(f"{name}, which nobody disturbed, ended with {code}", [said])

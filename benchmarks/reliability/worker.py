@@ -4,6 +4,7 @@ Arrives: the command, where its output goes, the step at which it dies. Leaves: 
 from a server that has imported everything already, so that its time is the command's own.
 """
 
+import json
 import os
 import signal
 import sys
@@ -22,16 +23,21 @@ PRELOADED = [
     *("psycopg", "sqlalchemy.dialects.postgresql.psycopg"),
 ]
 """What a server imports before it forks."""
-_STEPS = {
-    *("open", "fsync", "replace", "rename", "mkdir", "unlink", "rmdir", "utime"),
-    *("BufferedWriter.write", "BufferedWriter.flush", "BufferedWriter.close"),
-    *("Cursor.execute", "Cursor.executemany", "Connection.execute", "Connection.rollback", "Connection.close"),
+STEPS = {
+    "files": {
+        *("fsync", "replace", "rename", "mkdir", "unlink", "rmdir"),
+        *("BufferedWriter.write", "BufferedWriter.flush", "BufferedWriter.close"),
+    },
+    "catalog": {
+        *("Cursor.execute", "Cursor.executemany", "Connection.execute", "Connection.rollback", "Connection.close"),
+    },
 }
 """Functions in C whose call or return is a step: before it the world is as it was, after it it is not."""
+_KIND = {name: kind for kind, names in STEPS.items() for name in names}
 
 
-def run(words: list[str], log: Path, dies_at: int | None, settings: dict[str, str]) -> None:
-    """Run `pitwall` with these words and settings; with `dies_at` until so many steps are done."""
+def run(words: list[str], log: Path, dies_at: tuple[str, int] | None, settings: dict[str, str]) -> None:
+    """Run `pitwall` with these words and settings; with `dies_at` until so many steps of a kind are done."""
     os.environ.update(settings)
     output = os.open(log, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
     os.dup2(output, 1)
@@ -53,19 +59,19 @@ def run(words: list[str], log: Path, dies_at: int | None, settings: dict[str, st
 class _Steps:
     """Counts steps, and kills its process at the one it is told."""
 
-    def __init__(self, told: Path, dies_at: int | None) -> None:
+    def __init__(self, told: Path, dies_at: tuple[str, int] | None) -> None:
         self.told = os.open(told, os.O_CREAT | os.O_WRONLY | os.O_TRUNC)
-        self.dies_at, self.done = dies_at, 0
+        self.dies_at, self.done = dies_at, dict.fromkeys(STEPS, 0)
 
     def __call__(self, frame: FrameType, event: str, function: Any) -> None:  # noqa: ANN401 - any builtin
-        if event not in ("c_call", "c_return") or function.__qualname__ not in _STEPS:
+        if event not in ("c_call", "c_return") or (kind := _KIND.get(function.__qualname__)) is None:
             return
-        self.done += 1
-        if self.done == self.dies_at:
+        self.done[kind] += 1
+        if (kind, self.done[kind]) == self.dies_at:
             moment = "before" if event == "c_call" else "after"
             os.write(self.told, f"{moment} {function.__qualname__}".encode())
             os.kill(os.getpid(), signal.SIGKILL)
 
     def tell(self) -> None:
-        """How many there were."""
-        os.write(self.told, str(self.done).encode())
+        """How many there were of each kind."""
+        os.write(self.told, json.dumps(self.done).encode())
