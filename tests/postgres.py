@@ -9,7 +9,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +36,8 @@ class Server:
     port: int
     password: str = field(repr=False)
     template: str = "template1"
+    restart: Callable[[], None] = field(default=lambda: None, repr=False)
+    """Stops it under everybody's hands, and starts it again."""
 
     def url(self, database: str) -> str:
         return f"postgresql+psycopg://pitwall:{self.password}@127.0.0.1:{self.port}/{database}"
@@ -79,6 +81,8 @@ def server() -> Iterator[Server]:
             file.writelines(f"{name} = '{value}'\n" for name, value in SETTINGS.items())
             file.write(f"port = {running.port}\n")
         _run([programs / "pg_ctl", "start", "--wait", "--pgdata", data, "--log", log], log)
+        again = [programs / "pg_ctl", "restart", "--wait", "--mode=fast", "--pgdata", data, "--log", log]
+        running.restart = lambda: _run(again, log)
         try:
             yield running
         finally:

@@ -5,7 +5,7 @@ Arrives: a URL (SQLite file or PostgreSQL). Leaves: transactions. Opening brings
 
 import datetime
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
-from schemas.errors import CatalogBusy, SettingsRejected
+from schemas.errors import CatalogBusy, LakeDamaged, PitwallError, SettingsRejected, StorageBusy
 
 REVISION = "0003"
 """The newest migration; a test holds it against migrations/versions."""
@@ -33,6 +33,8 @@ class Catalog:
         Raises:
             SettingsRejected: the URL names no usable database, or a later release has made its tables.
             CatalogBusy: the database is locked or out of reach.
+            StorageBusy: its folder cannot be written, or the disk is full.
+            LakeDamaged: the file is no database any more.
         """
         try:
             parsed = make_url(url)
@@ -56,13 +58,16 @@ class Catalog:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """One write transaction; it commits at the end of the block, or not at all."""
-        with _transient(), self.engine.connect() as connection:
+        with _ours(), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 try:
                     yield connection
                 except BaseException:
-                    connection.exec_driver_sql("ROLLBACK")
+                    with suppress(
+                        DBAPIError
+                    ):  # a full disk has rolled it back already; the first error is the one to tell
+                        connection.exec_driver_sql("ROLLBACK")
                     raise
                 connection.exec_driver_sql("COMMIT")
             else:
@@ -72,13 +77,14 @@ class Catalog:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view of the catalog, without a write lock."""
-        with _transient(), self.engine.connect() as connection:
+        with _ours(), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN")
                 try:
                     yield connection
                 finally:
-                    connection.exec_driver_sql("ROLLBACK")
+                    with suppress(DBAPIError):  # where reading itself failed, that error is the one to tell
+                        connection.exec_driver_sql("ROLLBACK")
             else:
                 with connection.execution_options(isolation_level="REPEATABLE READ").begin():
                     yield connection
@@ -162,12 +168,34 @@ def _revision(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _transient() -> Iterator[None]:
+def _ours() -> Iterator[None]:
     try:
         yield
-    except OperationalError as error:
-        raise CatalogBusy(f"the catalog is locked or out of reach: {error.orig}. Try again in a moment") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise CatalogBusy(f"the catalog's connection was lost: {error.orig}. Try again in a moment") from error
-        raise
+        if (ours := _error(error)) is None:
+            raise
+        raise ours from error
+
+
+def _error(error: DBAPIError) -> PitwallError | None:
+    """The driver's error in our words; None for what is a mistake of ours."""
+    name = str(getattr(error.orig, "sqlite_errorname", "")).removeprefix("SQLITE_")
+    if name.startswith(("CORRUPT", "NOTADB")):
+        return LakeDamaged(
+            f"the catalog is damaged: {error.orig}. Restore it from a backup of the lake; until then change nothing"
+        )
+    if name.startswith(("READONLY", "CANTOPEN", "PERM", "IOERR_ACCESS")):
+        return StorageBusy(
+            f"the catalog cannot be written: {error.orig}. Nothing was changed. Give this user the right to write into "
+            "the lake's home (the file, and the folder around it), then try again"
+        )
+    if name.startswith(("FULL", "IOERR")) or getattr(error.orig, "sqlstate", "") == "53100":
+        return StorageBusy(
+            f"the catalog's disk is full or fails: {error.orig}. Nothing of this step was written. "
+            "Free the disk, then try again"
+        )
+    if isinstance(error, OperationalError):
+        return CatalogBusy(f"the catalog is locked or out of reach: {error.orig}. Try again in a moment")
+    if error.connection_invalidated:
+        return CatalogBusy(f"the catalog's connection was lost: {error.orig}. Try again in a moment")
+    return None

@@ -4,6 +4,7 @@ Arrives: written partitions, rejects and sightings of one batch. Leaves: a commi
 had brought in meanwhile (then nothing was written and the batch is tried again without them).
 """
 
+import datetime
 import hashlib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -157,7 +158,7 @@ def _insert_partitions(catalog: Catalog, connection: Connection, partitions: Seq
 
 
 def _insert_rollouts(catalog: Catalog, connection: Connection, batch: Batch) -> None:
-    moment = now()
+    moment = _later(connection)
     given = _give_labels(catalog, connection, {row["source"]: row["label"] for row in batch.rollouts.values()})
     provisional = {
         (row["explicit_run"] or given[row["source"]], row["explicit_run"] is not None): row
@@ -196,6 +197,12 @@ def _insert_rollouts(catalog: Catalog, connection: Connection, batch: Batch) -> 
     for source in sources | _displaced(connection, {run_id for run_id, explicit in provisional if explicit}):
         touched |= _infer(catalog, connection, source)
     _number(connection, touched)
+
+
+def _later(connection: Connection) -> datetime.datetime:
+    """Now, but after everything that came in before: a clock that was set back makes no rollout older than it is."""
+    last = connection.scalar(sa.select(sa.func.max(t.rollouts.c.ingested_at)))
+    return now() if last is None else max(now(), last + datetime.timedelta(microseconds=1))
 
 
 def _resolve(connection: Connection, which: sa.ColumnElement[bool], rollout_id: str) -> None:

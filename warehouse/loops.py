@@ -64,10 +64,8 @@ def begin(lake: Lake, settings: Mapping[str, Any], iterations: int) -> Loop:
         raise SettingsRejected(f"settings of a loop are no JSON ({error}): {dict(settings)!r}") from error
     with lake.catalog.begin() as connection:
         lake.catalog.lock(connection, "loops")
-        known = set(connection.scalars(sa.select(t.loops.c.loop_id)))
-        number = 1 + len(known)
-        # a loop of another home may have driven into this lake
-        while (loop_id := f"loop-{number:04d}") in known or _runs(connection, loop_id):
+        number = 1 + max(map(_number, connection.scalars(sa.select(t.loops.c.loop_id))), default=0)
+        while _runs(connection, loop_id := f"loop-{number:04d}"):  # a loop of another home that drove into this lake
             number += 1
         row = {"loop_id": loop_id, "settings": kept, "iterations": iterations, "started_at": now()}
         connection.execute(t.loops.insert(), row)
@@ -85,11 +83,10 @@ def get(lake: Lake, loop_id: str) -> Loop:
 
 def unfinished(lake: Lake) -> Loop | None:
     """The loop that was begun last, if it has not come to its end."""
-    name = t.loops.c.loop_id  # its number counts up, whatever the clock does
-    newest = sa.select(t.loops).order_by(sa.func.length(name).desc(), name.desc()).limit(1)
     with lake.catalog.read() as connection:
-        row = connection.execute(newest).mappings().first()
-    return None if row is None or row["finished_at"] is not None else Loop(**row)
+        rows = connection.execute(sa.select(t.loops)).mappings().all()
+    last = max(rows, key=lambda row: _number(row["loop_id"]), default=None)  # by number: a clock may be set back
+    return None if last is None or last["finished_at"] is not None else Loop(**last)
 
 
 def finish(lake: Lake, loop_id: str) -> Loop:
@@ -153,6 +150,10 @@ def made(lake: Lake, lap: LapRecord, config: Mapping[str, Any]) -> int | None:
     )
     with lake.catalog.read() as connection:
         return next((row.version for row in connection.execute(query) if row.config == config), None)
+
+
+def _number(loop_id: str) -> int:
+    return int(loop_id.removeprefix("loop-"))
 
 
 def _runs(connection: Connection, loop_id: str) -> dict[str, int]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from schemas.errors import StorageBusy
-from warehouse.paths import Paths, sync_folder
+from warehouse.paths import Paths, sync_folder, what_helps
 
 ORPHAN_GRACE_SECONDS = 7 * 24 * 3600
 """How long a folder that no version owns is kept aside before it is removed."""
@@ -40,7 +40,7 @@ def put_folder(paths: Paths, version: int, files: Mapping[str, bytes]) -> Path:
         sync_folder(target.parent)
     except OSError as error:
         raise StorageBusy(
-            f"{target}: cannot be written ({error}). Free the disk or close the program that holds it, then try again"
+            f"{target}: cannot be written ({error.strerror or error}). {what_helps(error)}, then try again"
         ) from error
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)

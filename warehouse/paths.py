@@ -3,6 +3,7 @@
 Arrives: the home folder, identities. Leaves: paths below the home, as the catalog stores them (relative, posix).
 """
 
+import errno
 import os
 import re
 import uuid
@@ -45,9 +46,14 @@ class Paths:
         """Where a partition of this content lies."""
         return self.experiences / f"run={hive_value(run)}" / f"part-{sha256[:32]}.parquet"
 
+    @property
+    def rejects(self) -> Path:
+        """Bytes of rejected files."""
+        return self.home / "rejects"
+
     def reject(self, content_sha256: str) -> Path:
         """Where the bytes of a rejected file are kept."""
-        return self.home / "rejects" / content_sha256[:2] / f"{content_sha256}.gz"
+        return self.rejects / content_sha256[:2] / f"{content_sha256}.gz"
 
     def model(self, version: int) -> Path:
         """The folder of a version."""
@@ -87,11 +93,18 @@ def whole_file(target: Path, scratch: Path) -> Iterator[IO[bytes]]:
         sync_folder(target.parent)
     except OSError as error:
         raise StorageBusy(
-            f"{target}: cannot be written ({error}). Free the disk or close the program that holds it, then try again"
+            f"{target}: cannot be written ({error.strerror or error}). {what_helps(error)}, then try again"
         ) from error
     finally:
         with suppress(OSError):
             unfinished.unlink(missing_ok=True)
+
+
+def what_helps(error: OSError) -> str:
+    """What a person can do where a file cannot be written."""
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and os.name != "nt":
+        return "Give this user the right to write there"
+    return "Free the disk or close the program that holds it"
 
 
 def sync_folder(folder: Path) -> None:

@@ -61,6 +61,23 @@ def test_missing_rollouts_do_not_end_a_session(indices):
     assert set(infer_runs("s", [named(index, 43 * index) for index in indices]).values()) == {"s"}
 
 
+@given(st.integers(2, 20), st.integers(3, 40), st.integers(0, 3))
+def test_of_two_engines_in_one_folder_none_goes_on_where_the_other_stopped(length, offset, ahead):
+    left = [named(index, 43 * index, f"left {index}") for index in range(length)]
+    right = [named(index, 43 * (index + ahead) + offset, f"right {index}") for index in range(length)]
+    runs = infer_runs("s", left + right)
+    for index in range(1, length):
+        assert (
+            runs[f"left {index}"] != runs[f"right {index - 1}"] and runs[f"right {index}"] != runs[f"left {index - 1}"]
+        )
+
+
+def test_a_long_session_stays_whole_beside_one_that_lost_its_first_files():
+    sessions = [named(index, 43 * index) for index in range(9)] + [named(index, 900 + 43 * index) for index in (3, 4)]
+    runs = list(infer_runs("s", sessions).values())
+    assert runs[:9] == ["s"] * 9 and "s" not in runs[9:]
+
+
 @pytest.mark.parametrize("year", [1, 9999])
 def test_times_at_the_ends_of_the_calendar_are_times(year):
     edge = datetime.datetime.min if year == 1 else datetime.datetime.max

@@ -1,0 +1,207 @@
+"""One lake under fire: rounds of real commands, several at once, most of them killed; now and then it heals.
+
+Arrives: a home, inputs, a random source. Leaves: how many were killed, where, and what was found wrong.
+"""
+
+import json
+import multiprocessing
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
+from random import Random
+
+from benchmarks.reliability import worker
+from benchmarks.reliability.account import Account
+from benchmarks.reliability.bank import Bank, Input
+from benchmarks.reliability.work import KINDS, Scene, Work
+
+AT_ONCE = 3
+"""Processes of a round."""
+HEALS_EVERY = 8
+"""Rounds."""
+PATIENCE = 60.0
+"""Seconds after which a command counts as hung."""
+_SECONDS, _STEPS = 0.5, {"files": 40, "catalog": 200}
+"""What a command is thought to take before one was seen to its end."""
+
+
+@dataclass
+class Tally:
+    """What was done over all lakes."""
+
+    kills: Counter[str] = field(default_factory=Counter)
+    """By kind of work."""
+    moments: Counter[str] = field(default_factory=Counter)
+    """by the clock; or which step of input and output was next, or last."""
+    undisturbed: Counter[str] = field(default_factory=Counter)
+    heals: int = 0
+    lakes: int = 0
+    rows: int = 0
+    """That were held against the files they came from."""
+    versions: int = 0
+    wrong: list[str] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+    """How long each kind of work takes, as last seen."""
+    steps: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+@dataclass
+class _Running:
+    work: Work
+    process: ForkServerProcess
+    log: Path
+    began: float
+    dies_after: float | None
+    fated: bool
+    """Whether it is to be killed, by the clock or at a step."""
+
+
+class Trial:
+    """One lake; `until` says after how many kills in all it is enough."""
+
+    def __init__(self, folder: Path, bank: Bank, random: Random, tally: Tally, url: str = "") -> None:
+        self.folder, self.bank, self.random, self.tally = folder, bank, random, tally
+        self.home, self.exports = folder / "home", folder / "exports"
+        self.policies, self.models, self.logs = folder / "policies", folder / "Models", folder / "logs"
+        for place in (self.exports, self.policies, self.models, self.logs):
+            place.mkdir(parents=True)
+        self.url = url or f"sqlite:///{(self.home / 'catalog.sqlite').as_posix()}"
+        self.account = Account(self.home, self.url, self.exports, self.models)
+        self.source_files = random.choice(("keep", "keep", "archive", "delete"))
+        self.given: dict[str, Input] = {}
+        self.waiting = list(bank.inputs)
+        self.numbers = iter(range(1, 1_000_000))
+        self.scene = Scene(self.exports, self.policies, random, self._new_policy)
+        self.context = forkserver()
+
+    def run(self, enough: Callable[[], bool], rounds: int) -> None:
+        """So many rounds, or until it is enough; then heal, and hold every row against its file."""
+        self.tally.lakes += 1
+        for number in range(rounds):
+            if enough() or self.tally.wrong:
+                break
+            for one in [self.waiting.pop(0) for _ in range(min(self.random.randint(0, 2), len(self.waiting)))]:
+                self._give(one)
+            self._round()
+            if number % HEALS_EVERY == HEALS_EVERY - 1:
+                self._heal()
+        self._heal()
+        self.account.engine.dispose()
+
+    def _round(self) -> None:
+        """Several commands at once; after each kill a look, while the others run on."""
+        works = self.random.choices(KINDS, [work.weight for work in KINDS], k=AT_ONCE)
+        running = [self._start(work, fated=self.random.random() < 0.9) for work in works]
+        while running:
+            now = time.perf_counter()
+            for one in running:
+                if one.dies_after is not None and now - one.began >= one.dies_after and one.process.is_alive():
+                    os.kill(one.process.pid or 0, signal.SIGKILL)
+                    one.process.join()
+            for one in [one for one in running if not one.process.is_alive()]:
+                running.remove(one)
+                self._ended(one)
+            times = [one.began + one.dies_after for one in running if one.dies_after is not None]
+            patience = max(0.0, min(times, default=now + PATIENCE) - time.perf_counter())
+            if running and not wait([one.process.sentinel for one in running], patience) and not times:
+                self._hung(running)
+                return
+
+    def _heal(self) -> None:
+        """One undisturbed run of each kind of work mends whatever was left; then everything is counted."""
+        self.tally.heals += 1
+        for work in KINDS:
+            one = self._start(work, fated=False)
+            one.process.join(PATIENCE)
+            if one.process.is_alive():
+                self._hung([one])
+                return
+            self._ended(one)
+        self._wrong("after healing", self.account.at_rest(self.given))
+        from schemas.settings import Settings
+        from warehouse.lake import Lake
+        from warehouse.verify import verify
+
+        lake = Lake.open(Settings.load(home=self.home, catalog=self.url))
+        found = verify(lake, deep=True)
+        lake.catalog.engine.dispose()
+        self._wrong("pitwall verify", [f"{damage.place}: {damage.found}" for damage in found.damages])
+        self.tally.rows += found.checked["rows"]
+        self.tally.versions += found.checked["versions"]
+
+    def _start(self, work: Work, *, fated: bool) -> _Running:
+        log = self.logs / f"{next(self.numbers):06d}-{work.name}.log"
+        words = ["--home", str(self.home), "--catalog", self.url, *work.words(self.scene)]
+        by_clock = fated and self.random.random() < 0.5
+        seconds = self.random.uniform(0, 1.2 * self.tally.seconds.get(work.name, _SECONDS))
+        kind = self.random.choice(list(worker.STEPS))
+        step = kind, self.random.randint(1, max(1, self.tally.steps.get(work.name, _STEPS)[kind]))
+        settings = {
+            "PITWALL_ENGINE_MODELS_DIR": str(self.models),
+            "PITWALL_SOURCE_FILES": self.source_files,
+            "PITWALL_ARCHIVE": str(self.folder / "archive"),
+            "PITWALL_SETTLE_SECONDS": "0.01",
+        }
+        arguments = (words, log, step if fated and not by_clock else None, settings)
+        process = self.context.Process(target=worker.run, args=arguments)
+        process.start()
+        return _Running(work, process, log, time.perf_counter(), seconds if by_clock else None, fated)
+
+    def _ended(self, one: _Running) -> None:
+        code, name = one.process.exitcode, one.work.name
+        told = one.log.with_suffix(".steps")
+        steps = told.read_text() if told.is_file() else ""
+        if code == -signal.SIGKILL:
+            self.tally.kills[name] += 1
+            self.tally.moments["by the clock" if one.dies_after is not None else steps or "before its first step"] += 1
+            self._wrong(f"after {name} was killed ({steps or 'by the clock'})", self.account.at_any_moment(self.given))
+            return
+        self.tally.undisturbed[name] += 1
+        if steps.startswith("{"):
+            self.tally.seconds[name] = time.perf_counter() - one.began
+            self.tally.steps[name] = json.loads(steps)
+        said = one.log.read_text()
+        if code not in (0, 3) and not any(excuse in said for excuse in one.work.excuses):
+            self._wrong(f"{name}, which nobody disturbed, ended with {code}", [said])
+
+    def _hung(self, running: list[_Running]) -> None:
+        for one in running:
+            one.process.kill()
+            one.process.join()
+            self._wrong(f"{one.work.name} hangs", [one.log.read_text()])
+
+    def _give(self, one: Input) -> None:
+        """As an engine: often in one step, at times growing before our eyes."""
+        path = self.exports / one.place
+        path.parent.mkdir(exist_ok=True)
+        if self.random.random() < 0.5:
+            unfinished = path.with_name(f"{path.name}.tmp")
+            unfinished.write_bytes(one.content)
+            unfinished.replace(path)
+        else:
+            path.write_bytes(one.content)
+        self.given[path.as_posix()] = one
+
+    def _new_policy(self) -> Path:
+        number = next(self.numbers)
+        path = self.policies / f"policy-{number}.json"
+        path.write_bytes(self.bank.new_policy(number))
+        return path
+
+    def _wrong(self, when: str, found: list[str]) -> None:
+        self.tally.wrong += [f"{self.folder.name}, {when}: {said}" for said in found]
+
+
+def forkserver() -> ForkServerContext:
+    """Children of a process that has imported everything and done nothing; one thread each."""
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "POLARS_MAX_THREADS"):
+        os.environ[name] = "1"
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(worker.PRELOADED)
+    return context
