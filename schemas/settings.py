@@ -51,6 +51,9 @@ class Settings(BaseSettings):
     """The scheduled training starts when at least this many rollouts are newer than the last trained version."""
     batch_rows: int = Field(default=262_144, ge=1)
     """Ingest commits about this many experiences as one partition; it bounds the memory."""
+    max_file_mib: int = Field(default=64, ge=1, le=1024)
+    """A file of more MiB, unpacked, is neither a rollout nor a policy: it is refused before it is read. The largest
+    that the engine writes has 8."""
     settle_seconds: float = Field(default=1.0, ge=0)
     """A freshly written file that does not parse is looked at again after this time before it counts as broken."""
 
