@@ -31,9 +31,8 @@ def sequence(
     kept = np.flatnonzero(~gone)
     if lost.any() and len(kept):
         anyones = lost & (agent == UNKNOWN)
-        own: NDArray[np.int64] = (
-            np.cumsum(gone) - gone
-        )  # lost rows of this car before each row, and of all cars that are sorted before it
+        # Lost rows before each row: of its own car, and of all cars that are sorted before that.
+        own: NDArray[np.int64] = np.cumsum(gone) - gone
         before = (np.cumsum(anyones)[order] + own - own[starts][group])[kept]
         in_all = anyones.sum() + np.add.reduceat(gone, starts, dtype=np.int64)[group[kept]]
         first = np.diff(group[kept], prepend=-1) != 0
