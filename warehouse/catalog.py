@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from schemas.errors import CatalogBusy, SettingsRejected
+from schemas.secret import redacted
 
 REVISION = "0002"
 """The newest migration; a test holds it against migrations/versions."""
@@ -37,11 +38,11 @@ class Catalog:
         try:
             parsed = make_url(url)
             engine = _engine(parsed)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError, TypeError) as error:
             raise SettingsRejected(
-                f"catalog URL {url!r} cannot be used ({error}); wanted sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+                f"catalog URL {redacted(str(url))!r} cannot be used ({_told(error)}); wanted sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
                 " (pip install 'pitwall[postgres]')"
-            ) from error
+            ) from None  # the causes repeat parts of the URL
         catalog = cls(engine)
         try:
             with catalog.read() as connection:
@@ -155,6 +156,11 @@ def _engine(url: sa.URL) -> Engine:
     return engine
 
 
+def _told(error: Exception) -> str:
+    """What a library says of the URL, unless it may repeat a part of it, which may be the password."""
+    return redacted(str(error)) if isinstance(error, NoSuchModuleError | ModuleNotFoundError) else "it is no URL"
+
+
 def _revision(connection: Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
@@ -166,8 +172,12 @@ def _transient() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        raise CatalogBusy(f"the catalog is locked or out of reach: {error.orig}. Try again in a moment") from error
+        raise CatalogBusy(
+            f"the catalog is locked or out of reach: {redacted(str(error.orig))}. Try again in a moment"
+        ) from error
     except DBAPIError as error:
         if error.connection_invalidated:
-            raise CatalogBusy(f"the catalog's connection was lost: {error.orig}. Try again in a moment") from error
+            raise CatalogBusy(
+                f"the catalog's connection was lost: {redacted(str(error.orig))}. Try again in a moment"
+            ) from error
         raise
