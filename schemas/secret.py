@@ -5,9 +5,9 @@ Arrives: a text that may hold a database URL. Leaves: the same text with its pas
 
 import re
 
-_IN_URL = re.compile(r"(?P<before>\w[\w+.-]*://[^\s:/@]*:)(?P<secret>.*)(?P<after>@)")
+_IN_URL = re.compile(r"(?P<before>[\w+.-]*://[^\s:/@]*:)(?P<secret>.*)(?P<after>@)")
 _IN_QUERY = re.compile(r"(?P<before>\b(?:password|passwd|pwd|sslpassword|passfile)\s*=\s*)(?P<secret>[^\s&'\"]+)", re.I)
-_WITHOUT_HOST = re.compile(r"(?P<before>\w[\w+.-]*://[^\s:/@]+:)(?P<secret>(?!\d+(?:[/?\s'\"]|$))[^\s/@]+)")
+_WITHOUT_HOST = re.compile(r"(?P<before>[\w+.-]*://[^\s:/@]+:)(?P<secret>(?!\d+(?:[/?\s'\"]|$))[^\s/@]+)")
 
 
 def redacted(text: str) -> str:
