@@ -6,8 +6,9 @@ Arrives: the bytes of an engine policy file. Leaves: a version, and authors for 
 from flows.attributing import attribute
 from flows.publishing import publish
 from flows.reporter import Reporter
+from schemas.errors import PolicyRejected
 from schemas.policy_file import read_policy
-from schemas.space import ENGINE_ACTIONS, Space
+from schemas.space import ENGINE_ACTIONS, MAX_FEATURES, Space
 from warehouse.lake import Lake
 
 
@@ -25,9 +26,16 @@ def import_policy(lake: Lake, raw: bytes, name: str, report: Reporter | None = N
     file = read_policy(raw)
     actions = list(ENGINE_ACTIONS) if file.policy_output_size == len(ENGINE_ACTIONS) else []
     names = actions or [f"{number:02d}" for number in range(file.policy_output_size)]
+    try:
+        space = Space.of(file.input_size, names)
+    except ValueError as error:
+        raise PolicyRejected(
+            f"{name}: {file.input_size} observations and {file.policy_output_size} actions, wanted at most "
+            f"{MAX_FEATURES} of each, since each becomes a column. Export a smaller policy"
+        ) from error
     draft = {
         "start": "imported",
-        "space": Space.of(file.input_size, names),
+        "space": space,
         "notes": (f"imported from {name}; what it was trained on is not known",),
     }
     golden = golden_from_seed(file.input_size)

@@ -102,7 +102,9 @@ def _print(table: "pa.Table", limit: int) -> None:
     fitting = max(1, sum(_width(longest[: count + 1], cap) <= console.width for count in range(len(longest))))
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for field in list(table.schema)[:fitting]:
-        grid.add_column(Text(_cut(field.name, cap)), justify="right" if _is_number(field) else "left", no_wrap=True)
+        grid.add_column(
+            Text(_cut(session.shown(field.name), cap)), justify="right" if _is_number(field) else "left", no_wrap=True
+        )
     for row in zip(*cells[:fitting], strict=True):
         grid.add_row(*(Text(_cut(cell, cap), style="dim" if cell == "NULL" else "") for cell in row))
     console.print(grid)
@@ -127,7 +129,7 @@ def _cell(value: object) -> str:
         return "NULL"
     if isinstance(value, float):
         return f"{value:.6g}"
-    return " ".join(str(value).split()) if isinstance(value, str) else str(value)
+    return session.shown(" ".join(str(value).split()) if isinstance(value, str) else str(value))
 
 
 def _is_number(field: "pa.Field") -> bool:

@@ -91,8 +91,9 @@ def rejects(
     for reject in found:
         row = "" if reject.row_index is None else str(reject.row_index)
         resolved = " (resolved)" if reject.resolved_by else ""
+        reason = escape(session.shown(reject.reason)) + resolved
         at = f"{reject.rejected_at:%Y-%m-%d %H:%M:%S}"
-        table.add_row(str(reject.reject_id), escape(reject.file_name), row, escape(reject.reason) + resolved, at)
+        table.add_row(str(reject.reject_id), escape(session.shown(reject.file_name)), row, reason, at)
     if found:
         session.console().print(table)
     files = sum(reject.row_index is None for reject in found)
@@ -115,7 +116,7 @@ def _tell(came: "IngestReport") -> None:
         *(f"ignored   {path}: {why}" for path, why in came.ignored.items() if path.lower().endswith((".json", ".gz"))),
     ]
     for line in lines[:_SHOWN]:
-        typer.echo(line)
+        typer.echo(session.shown(line).replace("\n", "\\n"))
     if len(lines) > _SHOWN:
         typer.echo(f"... and {len(lines) - _SHOWN} more; see: pitwall rejects, or pitwall ingest --json")
 

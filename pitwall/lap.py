@@ -90,7 +90,7 @@ def _around(context: typer.Context, folder: Path, policy: Path | None) -> None:
     lake = context.obj.lake
     with Terminal() as terminal:
         if policy is not None:
-            version = import_policy(lake, read_policy_bytes(policy), policy.name, terminal)
+            version = import_policy(lake, read_policy_bytes(policy, lake.settings.max_file_mib), policy.name, terminal)
             terminal.say(f"{policy.name} is version {version}")
         came = bring_in(lake, [folder], terminal)
         report = train(lake, RECENT, engine(), terminal)

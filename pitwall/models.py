@@ -1,8 +1,6 @@
 """`pitwall models`: the registry from the command line."""
 
-import gzip
 import json
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -163,7 +161,7 @@ def import_(
     ],
 ) -> None:
     """Bring in a policy that the engine wrote or drives with; the same weights twice are one version."""
-    raw = read_policy_bytes(file)
+    raw = read_policy_bytes(file, context.obj.settings.max_file_mib)
     from flows.importing import import_policy
 
     typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name)}.")
@@ -219,17 +217,16 @@ def _tell(move: "Move") -> None:
         typer.echo(f"{move.alias}: version {move.from_version or 'none'} -> version {move.to_version}")
 
 
-def read_policy_bytes(file: Path) -> bytes:
-    """A policy file's own bytes, unpacked where it is a .gz; raises PolicyRejected where that is broken."""
+def read_policy_bytes(file: Path, max_mib: int) -> bytes:
+    """A policy file's own bytes, unpacked where it is a .gz; raises PolicyRejected where that is broken or too much."""
     from schemas.errors import PolicyRejected
+    from warehouse.unpacked import MIB, CannotUnpack, unpacked
 
-    raw = file.read_bytes()
-    if not raw.startswith(b"\x1f\x8b"):
-        return raw
     try:
-        return gzip.decompress(raw)
-    except (OSError, EOFError, zlib.error) as error:
-        raise PolicyRejected(f"{file}: broken gzip ({error}). Copy the file again") from error
+        with file.open("rb") as opened:
+            return unpacked(opened.read(max_mib * MIB + 1), max_mib)
+    except CannotUnpack as error:
+        raise PolicyRejected(f"{file}: {error}") from error
 
 
 def _table(*columns: str) -> "Table":

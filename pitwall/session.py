@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ class Session:
     """One call of `pitwall`; commands get it as `context.obj`."""
 
     home: Path | None = None
-    catalog: str | None = None
+    catalog: str | None = field(default=None, repr=False)
 
     @cached_property
     def settings(self) -> "Settings":
@@ -63,8 +63,15 @@ def console(*, stderr: bool = False) -> "Console":
 
 
 def complain(message: str) -> None:
-    """One message on standard error."""
-    console(stderr=True).print(f"[bold red]error[/] {_escape(message)}", soft_wrap=True)
+    """One message on standard error; no password, and nothing that would steer the terminal."""
+    from schemas.secret import redacted
+
+    console(stderr=True).print(f"[bold red]error[/] {_escape(shown(redacted(message)))}", soft_wrap=True)
+
+
+def shown(text: str) -> str:
+    """Text of others with control characters spelled out: a file's name may hold what moves a cursor."""
+    return "".join(letter if letter.isprintable() or letter in "\n\t" else ascii(letter)[1:-1] for letter in text)
 
 
 def _escape(text: str) -> str:

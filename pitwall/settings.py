@@ -14,6 +14,7 @@ def settings(
     from rich.table import Table
 
     from pitwall.session import console
+    from schemas.secret import redacted
     from schemas.training import engine
 
     current = engine() if config else context.obj.settings
@@ -21,7 +22,7 @@ def settings(
     for name in ("name", "value", "meaning"):
         table.add_column(name, overflow="fold")
     for name, field in type(current).model_fields.items():
-        table.add_row(name, escape(str(getattr(current, name))), escape(field.description or ""))
+        table.add_row(name, escape(redacted(str(getattr(current, name)))), escape(field.description or ""))
     console().print(table)
 
 

@@ -55,8 +55,8 @@ class Adam:
             state = load(raw)
             first, second = state["first"], state["second"]
             self.steps, learning_rate = int(state["steps"]), float(state["learning_rate"])
-        except (SafetensorError, KeyError) as error:
-            raise TrainingStopped(f"optimizer state: {error!r}; train without it (a new optimizer)") from error
+        except (SafetensorError, KeyError, ValueError, RuntimeError) as error:
+            raise TrainingStopped(f"optimizer state: {error!r:.300}; train without it (a new optimizer)") from error
         if first.shape != self.flat.shape or second.shape != self.flat.shape:
             wanted = f"{len(self.flat)} parameters, was {first.numel()}"
             raise TrainingStopped(f"optimizer state: wanted {wanted}; train without it (a new optimizer)")

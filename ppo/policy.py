@@ -111,20 +111,26 @@ class Policy:
                 tensors[f"actor.{at}.weight"]
                 for at in range(sum(name.startswith("actor.") for name in tensors) // 2 - 1)
             ]
-            policy = cls._empty(
-                (trunk[0].shape[1], *(weight.shape[0] for weight in trunk)), tensors["log_std"].shape[0]
+            sizes = (trunk[0].shape[1], *(weight.shape[0] for weight in trunk))
+            observed, returned = (
+                {name.removeprefix(part): tensors.pop(name) for name in [*tensors] if name.startswith(part)}
+                for part in (_NORMALISER, _RETURN_SCALE)
             )
+            _check_count(sizes, tensors)
+            policy = cls._empty(sizes, tensors["log_std"].shape[0])
             for name, view in policy._named().items():
-                if tensors[name].shape != view.shape:
-                    wanted = f"{tuple(view.shape)}, was {tuple(tensors[name].shape)}"
-                    raise PolicyRejected(f"policy.safetensors: {name} wanted shape {wanted}; export the policy again")
+                _check(name, tensors[name], view)
                 view.copy_(tensors[name])
+            for part, moments, known in (
+                (_NORMALISER, observed, Normaliser.identity(sizes[0]).moments()),
+                (_RETURN_SCALE, returned, ReturnScale.identity().moments()),
+            ):
+                for name in moments.keys() | known.keys() if moments else ():
+                    _check(part + name, moments[name], known[name])
+                    if (moments[name] < 0).any() and name != "mean":
+                        raise PolicyRejected(f"policy.safetensors: {part}{name} is negative; export the policy again")
         except (SafetensorError, KeyError, IndexError) as error:
-            raise PolicyRejected(f"policy.safetensors: {error!r}; export the policy again") from error
-        observed, returned = (
-            {name.removeprefix(part): tensors[name] for name in tensors if name.startswith(part)}
-            for part in (_NORMALISER, _RETURN_SCALE)
-        )
+            raise PolicyRejected(f"policy.safetensors: {error!r:.300}; export the policy again") from error
         return replace(
             policy,
             normaliser=Normaliser(**observed) if observed else None,
@@ -262,6 +268,24 @@ def metadata(raw: bytes) -> dict[str, str]:
     """The header of `Policy.to_safetensors`."""
     size = int.from_bytes(raw[:8], "little")
     return dict(json.loads(raw[8 : 8 + size]).get("__metadata__") or {})
+
+
+def _check_count(sizes: tuple[int, ...], tensors: Mapping[str, Tensor]) -> None:
+    """Before anything of these sizes is made: two layers that do not fit can ask for a matrix of any size."""
+    wanted = sum(math.prod(shape) for shape in _shapes(sizes, tensors["log_std"].shape[0]))
+    held = sum(tensor.numel() for tensor in tensors.values())
+    if wanted != held or min(sizes) < 1:
+        raise PolicyRejected(
+            f"policy.safetensors: sizes {sizes} want {wanted} numbers, it has {held}; export the policy again"
+        )
+
+
+def _check(name: str, found: Tensor, wanted: Tensor) -> None:
+    if found.shape != wanted.shape or found.dtype != wanted.dtype:
+        kinds = [f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}" for tensor in (wanted, found)]
+        raise PolicyRejected(f"policy.safetensors: {name} wanted {kinds[0]}, was {kinds[1]}; export the policy again")
+    if not found.isfinite().all():
+        raise PolicyRejected(f"policy.safetensors: {name} is not finite; export the policy again")
 
 
 def _mean(name: str) -> Mean:

@@ -7,7 +7,7 @@ arrays. Source: the contract of the policy file. Legend: H hidden width, U actio
 import codecs
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 import numpy as np
@@ -18,6 +18,9 @@ from racing.errors import DriverRejected
 Floats = NDArray[np.float32]
 LOG_STD_LOW, LOG_STD_HIGH = math.log(0.01) - 1e-6, math.log(2) + 1e-6
 """The engine's own range; its bounds are no float32 numbers, so a millionth is granted."""
+_Size = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+_QUOTED = 300
+"""Characters of a file that a message repeats at most."""
 _NEXT = "The engine would skip this without an error; export the policy again"
 
 
@@ -53,10 +56,10 @@ class PolicyDocument:
 
 
 class _Config(msgspec.Struct):
-    input_size: int
-    hidden_layers: list[int]
-    policy_output_size: int
-    value_output_size: int
+    input_size: _Size
+    hidden_layers: list[_Size]
+    policy_output_size: _Size
+    value_output_size: _Size
     mean_activation: Literal["tanh", "identity"] = "tanh"
 
 
@@ -83,7 +86,7 @@ class _Reader:
         try:
             root = msgspec.json.decode(_utf8(raw), type=_Root)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise DriverRejected(f"{self.name}: {error or 'nested too deep'}. {_NEXT}") from error
+            raise DriverRejected(f"{self.name}: {_quoted(error) or 'nested too deep'}. {_NEXT}") from error
         config = root.network_config
         sizes, outputs = [config.input_size, *config.hidden_layers], config.policy_output_size
         if len(sizes) < 2 or min(*sizes, outputs) < 1:
@@ -132,7 +135,15 @@ class _Reader:
         return found
 
     def rejected(self, where: str, was: str, wanted: str) -> DriverRejected:
-        return DriverRejected(f"{self.name}: {where} has {was}, wanted {wanted}. {_NEXT}")
+        return DriverRejected(f"{self.name}: {where} has {_quoted(was)}, wanted {wanted}. {_NEXT}")
+
+
+def _quoted(told: object) -> str:
+    """What is said of the file, in print and not at any length: it may repeat the file's own words."""
+    text = str(told)
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:_QUOTED]) + (
+        "..." if len(text) > _QUOTED else ""
+    )
 
 
 def _utf8(raw: bytes) -> bytes:

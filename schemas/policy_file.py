@@ -7,7 +7,7 @@ Legend: O observations, H hidden width, U actions.
 
 import codecs
 import math
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 import numpy as np
@@ -22,6 +22,9 @@ Mean = Literal["tanh", "identity"]
 """What the policy head's output goes through; the engine knows only tanh."""
 LOG_STD_TOLERANCE = 1e-6
 """log 0.01 and log 2 are not float32 numbers; the engine's range is kept to this many nats."""
+_Size = Annotated[int, msgspec.Meta(ge=-(2**31), le=2**31 - 1)]
+_QUOTED = 300
+"""Characters of a file that a message repeats at most."""
 _WHAT_NEXT = "The engine would skip this without an error; export the policy again"
 
 
@@ -69,7 +72,7 @@ def read_policy(raw: bytes) -> PolicyFile:
     try:
         document = msgspec.json.decode(_utf8(raw), type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise PolicyRejected(f"policy file: {error or 'nested too deep'}. {_WHAT_NEXT}") from error
+        raise PolicyRejected(f"policy file: {_quoted(error) or 'nested too deep'}. {_WHAT_NEXT}") from error
     config = document.network_config
     sizes = [config.input_size, *config.hidden_layers]
     if len(sizes) < 2 or min(*sizes, config.policy_output_size) < 1:
@@ -121,10 +124,10 @@ def write_policy(policy: PolicyFile) -> bytes:
 
 
 class _Config(msgspec.Struct):
-    input_size: int
-    hidden_layers: list[int]
-    policy_output_size: int
-    value_output_size: int
+    input_size: _Size
+    hidden_layers: list[_Size]
+    policy_output_size: _Size
+    value_output_size: _Size
     mean_activation: Mean = "tanh"
 
 
@@ -172,7 +175,7 @@ def _flat(raw: msgspec.Raw, columns: int, where: str) -> list[float]:
             return msgspec.json.decode(raw, type=list[float])
         nested = msgspec.json.decode(raw, type=list[list[float]])
     except (msgspec.DecodeError, RecursionError) as error:
-        raise PolicyRejected(f"policy file: {where}: {error}. {_WHAT_NEXT}") from error
+        raise PolicyRejected(f"policy file: {where}: {_quoted(error) or 'nested too deep'}. {_WHAT_NEXT}") from error
     for at, row in enumerate(nested):
         if len(row) != columns:
             raise _rejected(f"{where}[{at}]", f"{len(row)} numbers", str(columns))
@@ -204,4 +207,12 @@ def _text(values: Floats, where: str) -> msgspec.Raw:
 
 
 def _rejected(where: str, was: str, wanted: str) -> PolicyRejected:
-    return PolicyRejected(f"policy file: {where} has {was}, wanted {wanted}. {_WHAT_NEXT}")
+    return PolicyRejected(f"policy file: {where} has {_quoted(was)}, wanted {wanted}. {_WHAT_NEXT}")
+
+
+def _quoted(told: object) -> str:
+    """What is said of the file, in print and not at any length: it may repeat the file's own words."""
+    text = str(told)
+    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text[:_QUOTED]) + (
+        "..." if len(text) > _QUOTED else ""
+    )

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from schemas.errors import SettingsRejected
+from schemas.secret import redacted
 
 
 class _Toml(TomlConfigSettingsSource):
@@ -28,7 +29,7 @@ class Settings(BaseSettings):
 
     home: Path = Path("pitwall-data")
     """Folder of the lake, the models and (by default) the catalog."""
-    catalog: str = ""
+    catalog: str = Field(default="", repr=False)
     """URL of the catalog: empty for a SQLite file in the home, or `postgresql+psycopg://user@host/database`."""
     landing: Path | None = None
     """The engine's export folder (`<Project>/Saved/Training/Exports`), which the scheduled ingest reads."""
@@ -38,7 +39,7 @@ class Settings(BaseSettings):
     """Where `source_files = "archive"` moves them; default: `archived` in the home."""
     engine_models_dir: Path | None = None
     """The engine's model folder (`<Project>/Saved/Training/Models`); set, each new version is written there too."""
-    engine_model_name: str = Field(default="pitwall_v{version}", pattern=r"^[\w.{}-]+$")
+    engine_model_name: str = Field(default="pitwall_v{version}", pattern=r"^[\w.{}-]+$", max_length=100)
     """File name there, without `.json`; `{version}` becomes the version."""
     promotion: Literal["hand", "returns"] = "hand"
     """Who makes a version champion. returns: after each ingest the returns of what the engine drove decide, and when
@@ -51,6 +52,9 @@ class Settings(BaseSettings):
     """The scheduled training starts when at least this many rollouts are newer than the last trained version."""
     batch_rows: int = Field(default=262_144, ge=1)
     """Ingest commits about this many experiences as one partition; it bounds the memory."""
+    max_file_mib: int = Field(default=64, ge=1, le=1024)
+    """A file of more MiB, unpacked, is neither a rollout nor a policy: it is refused before it is read. The largest
+    that the engine writes has 8."""
     settle_seconds: float = Field(default=1.0, ge=0)
     """A freshly written file that does not parse is looked at again after this time before it counts as broken."""
 
@@ -84,9 +88,9 @@ class Settings(BaseSettings):
                     f"there is no setting {name!r}; there are {known}. See: pitwall settings"
                 ) from error
             raise SettingsRejected(
-                f"setting {name!r} is {first.get('input')!r}: {first['msg']}. "
+                f"setting {name!r} is {redacted(repr(first.get('input')))}: {redacted(first['msg'])}. "
                 f"Set it in pitwall.toml or as PITWALL_{name.upper()}; see: pitwall settings"
-            ) from error
+            ) from None  # pydantic's own text repeats every value
         except ValueError as error:  # the TOML itself
             raise SettingsRejected(
                 f"pitwall.toml cannot be read: {error}. In paths write / or put them in single quotes"

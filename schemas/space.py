@@ -6,6 +6,7 @@ Legend: O observations, U actions.
 
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Self
@@ -24,6 +25,10 @@ STD_RANGE = (0.01, 2.0)
 """The engine's own range of a policy's standard deviation."""
 NOISE_MIN = 0.01
 """The engine never scales its exploration noise below this factor."""
+MAX_FEATURES = 1024
+"""Observations, or actions, that one space may have: each is a column of every query."""
+MAX_NAME = 128
+"""Characters of a name that becomes a column."""
 
 
 class Feature(BaseModel):
@@ -50,10 +55,14 @@ class Space(BaseModel):
             names = [feature.name for feature in features]
             if not names:
                 raise ValueError(f"no {kind} names")
-            if bad := [name for name in names if not name or len(name) > 128 or not name.isprintable()]:
-                raise ValueError(f"{kind} name {bad[0]!r} cannot be a column; wanted 1 to 128 printable characters")
-            folded = [name.casefold() for name in names]
-            if twice := [name for name in folded if folded.count(name) > 1]:
+            if len(names) > MAX_FEATURES:
+                raise ValueError(f"{len(names)} {kind} names, wanted at most {MAX_FEATURES}")
+            if bad := [name for name in names if not makes_column(name)]:
+                shown = bad[0][:MAX_NAME]
+                raise ValueError(
+                    f"{kind} name {shown!r} cannot be a column; wanted 1 to {MAX_NAME} printable characters"
+                )
+            if twice := [name for name, count in Counter(map(str.casefold, names)).items() if count > 1]:
                 raise ValueError(f"{kind} name {twice[0]!r} occurs twice (case does not count in SQL)")
         return self
 
@@ -99,6 +108,11 @@ class Space(BaseModel):
     def space_id(self) -> str:
         """Identity by content: 16 hex digits."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+
+
+def makes_column(name: str) -> bool:
+    """Whether a name from a file may become part of a column's."""
+    return 0 < len(name) <= MAX_NAME and name.isprintable()
 
 
 def _observation_names(width: int, *, engine: bool) -> list[str]:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
 
 from schemas.errors import CatalogBusy, LakeDamaged, PitwallError, SettingsRejected, StorageBusy
+from schemas.secret import redacted
 
 REVISION = "0003"
 """The newest migration; a test holds it against migrations/versions."""
@@ -39,11 +40,11 @@ class Catalog:
         try:
             parsed = make_url(url)
             engine = _engine(parsed)
-        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
+        except (ArgumentError, NoSuchModuleError, ModuleNotFoundError, ValueError, TypeError) as error:
             raise SettingsRejected(
-                f"catalog URL {url!r} cannot be used ({error}); wanted sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
+                f"catalog URL {redacted(str(url))!r} cannot be used ({_told(error)}); wanted sqlite:///FILE or postgresql+psycopg://USER@HOST/DATABASE"
                 " (pip install 'pitwall[postgres]')"
-            ) from error
+            ) from None  # the causes repeat parts of the URL
         catalog = cls(engine)
         try:
             with catalog.read() as connection:
@@ -161,6 +162,11 @@ def _engine(url: sa.URL) -> Engine:
     return engine
 
 
+def _told(error: Exception) -> str:
+    """What a library says of the URL, unless it may repeat a part of it, which may be the password."""
+    return redacted(str(error)) if isinstance(error, NoSuchModuleError | ModuleNotFoundError) else "it is no URL"
+
+
 def _revision(connection: Connection) -> str | None:
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
@@ -179,23 +185,24 @@ def _ours() -> Iterator[None]:
 
 def _error(error: DBAPIError) -> PitwallError | None:
     """The driver's error in our words; None for what is a mistake of ours."""
+    told = redacted(str(error.orig))
     name = str(getattr(error.orig, "sqlite_errorname", "")).removeprefix("SQLITE_")
     if name.startswith(("CORRUPT", "NOTADB")):
         return LakeDamaged(
-            f"the catalog is damaged: {error.orig}. Restore it from a backup of the lake; until then change nothing"
+            f"the catalog is damaged: {told}. Restore it from a backup of the lake; until then change nothing"
         )
     if name.startswith(("READONLY", "CANTOPEN", "PERM", "IOERR_ACCESS")):
         return StorageBusy(
-            f"the catalog cannot be written: {error.orig}. Nothing was changed. Give this user the right to write into "
+            f"the catalog cannot be written: {told}. Nothing was changed. Give this user the right to write into "
             "the lake's home (the file, and the folder around it), then try again"
         )
     if name.startswith(("FULL", "IOERR")) or getattr(error.orig, "sqlstate", "") == "53100":
         return StorageBusy(
-            f"the catalog's disk is full or fails: {error.orig}. Nothing of this step was written. "
+            f"the catalog's disk is full or fails: {told}. Nothing of this step was written. "
             "Free the disk, then try again"
         )
     if isinstance(error, OperationalError):
-        return CatalogBusy(f"the catalog is locked or out of reach: {error.orig}. Try again in a moment")
+        return CatalogBusy(f"the catalog is locked or out of reach: {told}. Try again in a moment")
     if error.connection_invalidated:
-        return CatalogBusy(f"the catalog's connection was lost: {error.orig}. Try again in a moment")
+        return CatalogBusy(f"the catalog's connection was lost: {told}. Try again in a moment")
     return None

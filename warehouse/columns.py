@@ -5,8 +5,9 @@ shape is not the file's. Legend: N rows, O observations, U actions.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import chain
 from types import NoneType
 from typing import TypeVar
@@ -19,9 +20,10 @@ from pydantic import ValidationError
 
 from schemas.errors import RolloutRejected
 from schemas.rollout import Experience, RolloutFile, RolloutRows
-from schemas.space import Space
+from schemas.space import MAX_FEATURES, MAX_NAME, Space, makes_column
 
 MAX_TERMS = 64
+_NAMES_SHOWN = 8
 _T = TypeVar("_T")
 
 
@@ -76,6 +78,10 @@ def columns(typed: Typed) -> Columns:
     keys = Counter(map(frozenset, [row.action for row in rows]))
     width = len(head.observation_names) if head.observation_names else _usual(widths)
     names = tuple(head.action_names) if head.action_names else _first_spelling(rows, _usual(keys))
+    if width > MAX_FEATURES or len(names) > MAX_FEATURES:
+        raise RolloutRejected(
+            f"a row has {width} observations and {len(names)} actions, wanted at most {MAX_FEATURES} of each"
+        )
     try:
         space = Space.of(width, names, head.observation_names)
     except ValidationError as error:
@@ -83,9 +89,9 @@ def columns(typed: Typed) -> Columns:
     lost = []
     row_index = np.asarray(typed.indices, np.int32)
     if widths.keys() != {width} or keys.keys() != {frozenset(names)}:
-        kept = []
+        kept, wanted = [], frozenset(names)
         for place, row in enumerate(rows):
-            if reason := _shape_error(row, width, names):
+            if reason := _shape_error(row, width, wanted):
                 index = typed.indices[place]
                 lost.append(LostRow(index, row.agent_index, f"experiences[{index}].{reason}", typed.raw_row(index)))
             else:
@@ -106,12 +112,18 @@ def _first_spelling(rows: Sequence[Experience], names: frozenset[str]) -> tuple[
     return next(tuple(row.action) for row in rows if row.action.keys() == names)
 
 
-def _shape_error(row: Experience, width: int, names: tuple[str, ...]) -> str | None:
+def _shape_error(row: Experience, width: int, names: frozenset[str]) -> str | None:
     if len(row.state) != width:
         return f"state has {len(row.state)} numbers, the file's others have {width}"
-    if row.action.keys() != set(names):
-        return f"action has the keys {sorted(row.action)}, the file's others have {sorted(names)}"
+    if row.action.keys() != names:
+        return f"action has the keys {_listed(row.action)}, the file's others have {_listed(names)}"
     return None
+
+
+def _listed(names: Collection[str]) -> str:
+    """Names in order; of many only the first, since a reason is kept for every lost row."""
+    shown = [name if len(name) <= MAX_NAME else f"{name[:MAX_NAME]}..." for name in nsmallest(_NAMES_SHOWN, names)]
+    return f"{shown}" if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"
 
 
 def _frame(
@@ -153,8 +165,8 @@ def _term_names(reward_terms: Sequence[dict[str, float] | None]) -> tuple[str, .
         raise RolloutRejected(f"reward_terms has {len(names)} names, wanted at most {MAX_TERMS}")
     folded = Counter(name.casefold() for name in names)
     for name in names:
-        if not name or len(name) > 128 or not name.isprintable() or folded[name.casefold()] > 1:
-            raise RolloutRejected(f"reward_terms: the name {name!r} cannot be a column of its own")
+        if not makes_column(name) or folded[name.casefold()] > 1:
+            raise RolloutRejected(f"reward_terms: the name {name[:MAX_NAME]!r} cannot be a column of its own")
     return tuple(names)
 
 

@@ -3,7 +3,7 @@
 Arrives: the engine's JSON of a version. Leaves: `<name>.json` and `best_model_path.txt`, neither ever half-written.
 """
 
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 
 from schemas.errors import SettingsRejected
 from schemas.settings import Settings
@@ -39,6 +39,11 @@ def deliver(settings: Settings, version: int, engine_json: bytes) -> Path | None
     if settings.engine_models_dir is None:
         return None
     name = settings.engine_model_name.replace("{version}", str(version))
+    if PureWindowsPath(f"{name}.json").is_reserved() or not name.strip("."):
+        raise SettingsRejected(
+            f"setting 'engine_model_name' is {settings.engine_model_name!r}, which Windows keeps for a device, or only "
+            "dots. Set another in pitwall.toml or as PITWALL_ENGINE_MODEL_NAME"
+        )
     if "{" in name or "}" in name:
         raise SettingsRejected(
             f"setting 'engine_model_name' is {settings.engine_model_name!r}; its one placeholder is {{version}}. "

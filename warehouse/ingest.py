@@ -100,7 +100,7 @@ class _Ingest:
         done = self.total - len(files)
         for landed in files:
             done += 1
-            source = SourceFile.read(landed)
+            source = SourceFile.read(landed, self.lake.settings.max_file_mib)
             if isinstance(source, str):
                 self.report.left[str(landed.path)] = source
             elif self._is_news(source, load):

@@ -85,10 +85,10 @@ def _lose(cases: pl.DataFrame, readings: Sequence[Reading], starts: np.ndarray) 
     ):
         which = int(np.searchsorted(starts, place, side="right")) - 1
         reading = readings[which]
-        row = reading.frame.row(place - int(starts[which]), named=True)
-        index = row["row_index"]
+        at = place - int(starts[which])
+        index, agent_index = reading.frame["row_index"][at], reading.frame["agent_index"][at]
         reason = f"experiences[{index}].{_field(column)} is {value}: it {check}"
-        reading.lost.append(LostRow(index, row["agent_index"], reason, reading.raw_row(index)))
+        reading.lost.append(LostRow(index, agent_index, reason, reading.raw_row(index)))
         places.append(place)
     for reading in readings:
         reading.lost.sort(key=lambda lost: lost.row_index)

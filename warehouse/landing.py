@@ -17,6 +17,9 @@ from schemas.errors import SettingsRejected
 _ROLLOUT = re.compile(r"rollout_.*\.json(\.gz)?$", re.IGNORECASE)
 _NAMED = re.compile(r"rollout_(\d{1,9})_(\d{4})(\d\d)(\d\d)_(\d\d)(\d\d)(\d\d)", re.IGNORECASE)
 
+_DEEPEST = 100
+"""Folders within folders; pathlib itself gives up at some hundred."""
+
 
 @dataclass(frozen=True)
 class Landed:
@@ -72,18 +75,25 @@ def look(places: Iterable[Path]) -> Landing:
 
 
 def _walk(folder: Path, left: dict[str, str]) -> Iterator[Path]:
-    try:
-        with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
-    except OSError as error:
-        left[_shown(folder)] = f"cannot be read ({error.strerror or error})"
-        return
-    for entry in entries:
-        path = Path(entry.path)
-        if entry.is_dir(follow_symlinks=False):
-            yield from _walk(path, left)
-        elif entry.is_file(follow_symlinks=False) or path.is_file():  # a link may lead to a file, or nowhere
-            yield path
+    """Files of a folder and of the folders in it."""
+    stack = [(folder, 0)]
+    while stack:
+        folder, depth = stack.pop()
+        if depth > _DEEPEST:
+            left[_shown(folder)] = f"lies more than {_DEEPEST} folders deep; give this folder itself"
+            continue
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            left[_shown(folder)] = f"cannot be read ({error.strerror or error})"
+            continue
+        for entry in entries:
+            path = Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                stack.append((path, depth + 1))
+            elif entry.is_file(follow_symlinks=False) or path.is_file():  # a link may lead to a file, or nowhere
+                yield path
 
 
 def _shown(path: Path) -> str:

@@ -101,7 +101,8 @@ class Load:
                 }
                 batch.rejects += [source.reject(row.row_index, row.reason, row.raw, moment) for row in reading.lost]
         for source, reason in self.turned_away:
-            keep_file(lake.paths, source.content_id, source.content)
+            if not source.too_large:  # it would fill the disk; it stays where it lies
+                keep_file(lake.paths, source.content_id, source.content)
             batch.rejects.append(source.reject(-1, reason, None, moment))
             batch.sightings.append(source.sighting("rejected"))
         batch.supersedes = mended(lake, batch.rollouts, [group.frame for group in self.groups])

@@ -5,13 +5,11 @@ could not be typed with index, reason and raw text, and what the file says of it
 files at once (`warehouse/judge.py`).
 """
 
-import gzip
 import hashlib
-import io
 import re
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import msgspec
 import numpy as np
@@ -22,8 +20,11 @@ from schemas.rollout import Experience, RolloutFile, RolloutRows, decode_agent, 
 from schemas.space import Space
 from warehouse.columns import LostRow, Typed, columns, reject_if_mostly_lost
 
-MAX_BYTES = 256 * 2**20
-"""A larger file, packed or not, is no rollout: the largest that the engine writes has 8 MB."""
+SMALLEST_ROW = len('{"state":[],"action":{},"reward":0,"done":true,"log_prob":0,"value":0,"agent_index":0}')
+"""Bytes of the shortest row that can be good. A file with more rows than twice what has room in it is rejected unread:
+an exception for each would take a hundred times its bytes."""
+_REASON_LENGTH = 1000
+"""Characters; a reason may quote names and values from the file."""
 _ENCODINGS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 _STRING_OR_NOT_FINITE = re.compile(
     rb'"(?:[^"\\]|\\.)*+"?|(?P<word>-?(?:nan(?:\(\w*\))?|inf(?:inity)?|1\.#(?:qnan|snan|inf|ind)\d*))',
@@ -44,23 +45,6 @@ class Reading:
     rows_in_file: int
     warnings: list[str]
     raw_row: Callable[[int], bytes]
-
-
-def unpack(raw: bytes) -> bytes:
-    """The file's own bytes; `.json.gz` is unpacked.
-
-    Raises:
-        RolloutRejected: it is cut, or larger than a rollout can be.
-    """
-    if raw[:2] == b"\x1f\x8b":
-        try:
-            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as file:
-                raw = file.read(MAX_BYTES + 1)
-        except (OSError, EOFError, zlib.error) as error:
-            raise RolloutRejected(f"the gzip data are damaged ({error}); copy the file again") from error
-    if len(raw) > MAX_BYTES:
-        raise RolloutRejected(f"it holds more than {MAX_BYTES // 2**20} MiB, which no rollout does; split it")
-    return raw
 
 
 def content_id(content: bytes) -> str:
@@ -122,28 +106,38 @@ def _row_by_row(text: bytes) -> Typed:
         raise RolloutRejected(f"it is no rollout: {error}") from error
     except RecursionError as error:
         raise RolloutRejected("it is nested too deep for a rollout") from error
+    if len(head.experiences) > 2 * (len(text) // SMALLEST_ROW):
+        raise RolloutRejected(
+            f"it has {len(head.experiences)} rows in {len(text)} bytes; a row takes {SMALLEST_ROW} or more, "
+            "so more than half are unusable"
+        )
     rows, indices, lost = list[Experience](), list[int](), list[LostRow]()
-    spans = [_span(text, clean, raw) for raw in head.experiences]
+
+    def raw_row(index: int) -> bytes:
+        return text[_span(text, clean, head.experiences[index])]
+
     for index, raw in enumerate(head.experiences):
         try:
             rows.append(decode_row(raw))
             indices.append(index)
         except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
-            lost.append(LostRow(index, _agent(raw), _reason(index, bytes(raw), error), text[spans[index]]))
-    return Typed(head, rows, indices, lost, lambda index: text[spans[index]])
+            lost.append(LostRow(index, _agent(raw), _reason(index, bytes(raw), error), raw_row(index)))
+    return Typed(head, rows, indices, lost, raw_row)
 
 
 def _lazy_rows(text: bytes) -> Callable[[int], bytes]:
-    return lambda index: bytes(decode_rows(text).experiences[index])
+    """Texts of rows, which are told apart when the first one is asked for."""
+    told_apart = cache(lambda: decode_rows(text).experiences)
+    return lambda index: bytes(told_apart()[index])
 
 
 def _blank_not_finite(text: bytes) -> bytes:
     """Bare `nan`, `-nan(ind)`, `inf` ... become an empty string of the same length, so that every offset stays."""
-
-    def blank(match: re.Match[bytes]) -> bytes:
-        return b'""'.ljust(len(match[0])) if match["word"] else match[0]
-
-    return _STRING_OR_NOT_FINITE.sub(blank, text)
+    blanked = bytearray(text)
+    for match in _STRING_OR_NOT_FINITE.finditer(text):  # one at a time: a list of all can be sixty times the text
+        if match["word"]:
+            blanked[slice(*match.span())] = b'""'.ljust(len(match[0]))
+    return bytes(blanked)
 
 
 def _span(text: bytes, clean: bytes, raw: msgspec.Raw) -> slice:
@@ -173,7 +167,7 @@ def _reason(index: int, row: bytes, error: Exception) -> str:
         message = "not finite (a bare nan or inf word)"
     if isinstance(error, RecursionError):
         message = "nested too deep"
-    return f"experiences[{index}]{path}: {message.replace('`', '')}"
+    return f"experiences[{index}]{path}: {message.replace('`', '')}"[:_REASON_LENGTH]
 
 
 def _followed(row: bytes, path: str) -> tuple[str, object]:

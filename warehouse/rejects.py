@@ -75,10 +75,10 @@ def raw(lake: Lake, reject_id: int) -> bytes:
 
     Raises:
         NotRegistered: there is no such reject.
-        LakeDamaged: the kept bytes of a file are gone.
+        LakeDamaged: the kept bytes of a file are gone, or it was too large to be kept.
     """
     r = t.rejects.c
-    query = sa.select(r.row_index, r.content_id, r.raw).where(r.reject_id == reject_id)
+    query = sa.select(r.row_index, r.content_id, r.raw, r.file_path, r.reason).where(r.reject_id == reject_id)
     with lake.catalog.read() as connection:
         row = connection.execute(query).one_or_none()
     if row is None:
@@ -89,7 +89,10 @@ def raw(lake: Lake, reject_id: int) -> bytes:
     try:
         return gzip.decompress(kept.read_bytes())
     except (OSError, EOFError) as error:
-        raise LakeDamaged(f"{kept}: the kept bytes cannot be read ({error}). Restore the file from a backup") from error
+        raise LakeDamaged(
+            f"{kept}: the kept bytes cannot be read ({error}). Rejected since {row.reason}. "
+            f"Look at {row.file_path}, or restore the kept file from a backup"
+        ) from error
 
 
 def export(lake: Lake, folder: Path) -> dict[Path, str]:
@@ -99,6 +102,8 @@ def export(lake: Lake, folder: Path) -> dict[Path, str]:
         if reject.row_index is None:
             name = reject.file_name.removesuffix(".gz")
             target = folder / reject.content_id[:8] / name
+            if not lake.paths.reject(reject.content_id).exists() and Path(reject.file_path).exists():
+                target = Path(reject.file_path)  # too large to be kept: it is mended where it lies
             if not target.exists():
                 with whole_file(target, target.parent) as file:
                     file.write(raw(lake, reject.reject_id))

@@ -21,21 +21,22 @@ def sequence(
             start or end.
         The entries of lost rows mean nothing.
     """
-    count = len(agent)
-    step = np.zeros(count, np.int32)
-    gap_before, gap_after = np.zeros(count, bool), np.zeros(count, bool)
-    anyones = lost & (agent == UNKNOWN)
-    order = np.argsort(agent, kind="stable")
-    starts = np.flatnonzero(np.diff(agent[order], prepend=UNKNOWN - 1))
-    for rows in np.split(order, starts[1:]):
-        if agent[rows[0]] == UNKNOWN:
-            continue
-        step[rows] = np.arange(len(rows))
-        if lost.any():
-            lost_rows = np.flatnonzero(anyones | (lost & (agent == agent[rows[0]])))
-            kept = rows[~lost[rows]]
-            before = np.searchsorted(lost_rows, kept)  # how many were lost before each kept row
-            edges = np.concatenate([[0], before, [len(lost_rows)]])
-            gap_before[kept] = np.diff(edges)[:-1] > 0
-            gap_after[kept] = np.diff(edges)[1:] > 0
+    order = np.argsort(agent, kind="stable")  # one car's rows behind another's, each in file order
+    sorted_agent, gone = agent[order], lost[order]
+    starts = np.flatnonzero(np.diff(sorted_agent, prepend=UNKNOWN - 1))
+    group = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(agent)))
+    step = np.empty(len(agent), np.int32)
+    step[order] = np.arange(len(agent)) - starts[group]
+    gap_before, gap_after = np.zeros((2, len(agent)), bool)
+    kept = np.flatnonzero(~gone)
+    if lost.any() and len(kept):
+        anyones = lost & (agent == UNKNOWN)
+        # Lost rows before each row: of its own car, and of all cars that are sorted before that.
+        own: NDArray[np.int64] = np.cumsum(gone) - gone
+        before = (np.cumsum(anyones)[order] + own - own[starts][group])[kept]
+        in_all = anyones.sum() + np.add.reduceat(gone, starts, dtype=np.int64)[group[kept]]
+        first = np.diff(group[kept], prepend=-1) != 0
+        last = np.append(first[1:], True)
+        gap_before[order[kept]] = np.where(first, before, before - np.roll(before, 1)) > 0
+        gap_after[order[kept]] = np.where(last, in_all, np.roll(before, -1)) > before
     return step, gap_before, gap_after

@@ -14,11 +14,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from schemas.errors import RolloutRejected
 from schemas.rollout import RolloutFile, RolloutRows
 from schemas.settings import Settings
 from warehouse.landing import Landed
-from warehouse.reader import content_id, unpack
+from warehouse.reader import content_id
+from warehouse.unpacked import MIB, CannotUnpack, too_large, unpacked
 
 FRESH_SECONDS = 10.0
 """A file written to within this time may still be growing."""
@@ -36,20 +36,27 @@ class SourceFile:
     content: bytes
     content_id: str
     damage: str = ""  # why the bytes could not even be unpacked
+    too_large: bool = False
+    """`content` is then its first MiB alone, and `content_id` speaks for that and the size."""
 
     @classmethod
-    def read(cls, landed: Landed) -> "SourceFile | str":
-        """Read the file; a text instead says why it is left for the next time."""
+    def read(cls, landed: Landed, max_mib: int) -> "SourceFile | str":
+        """Read the file, unless it is larger than that; a text instead says why it is left for the next time."""
         before = stat(landed.path)
+        is_large = before is not None and before[0] > max_mib * MIB
         try:
-            raw = landed.path.read_bytes()
+            with landed.path.open("rb") as file:
+                raw = file.read(MIB if is_large else max_mib * MIB + 1)
         except OSError as error:
             return f"cannot be read ({error.strerror or error})"
         if before is None or before != stat(landed.path):
             return "still growing"
+        if is_large:
+            beginning = hashlib.sha256(b"%d bytes that begin with " % before[0] + raw).hexdigest()
+            return cls(landed, *before, raw, beginning, too_large(max_mib), too_large=True)
         try:
-            content = unpack(raw)
-        except RolloutRejected as error:
+            content = unpacked(raw, max_mib)
+        except CannotUnpack as error:
             return cls(landed, *before, raw, hashlib.sha256(raw).hexdigest(), str(error))
         return cls(landed, *before, content, content_id(content))
 

@@ -11,6 +11,10 @@ import duckdb
 from schemas.errors import QueryRejected
 
 ALLOWED = "Only reading is allowed: SELECT, WITH, FROM, VALUES, DESCRIBE, SUMMARIZE, SHOW, and EXPLAIN of a SELECT"
+_REFUSED = re.compile(
+    r"(enable|disable|force|verify|import|copy|truncate|write|add)_\w+|checkpoint|query|json_execute_serialized_sql"
+)
+"""Functions that write a file or change the connection, and those that run SQL put together at run time."""
 _EXPLAIN = re.compile(r"\s*explain(\s+analyze)?\s", re.IGNORECASE)
 
 
@@ -35,6 +39,8 @@ def split(text: str) -> list[str]:
             )
         if query not in text:  # the parser puts a SELECT in the place of a PRAGMA or a PIVOT
             raise QueryRejected(f"{text.split()[0].upper()} is refused. {ALLOWED}.{_hint(query)}")
+        if called := _refused_function(query):
+            raise QueryRejected(f"The function {called} is refused: it does more than read. {ALLOWED}.")
         statements.append(query.rstrip("; \n\t"))
     return statements
 
@@ -49,6 +55,21 @@ def only(text: str) -> str:
     if len(statements) != 1:
         raise QueryRejected(f"the text holds {len(statements)} statements; wanted exactly one. Ask them one at a time.")
     return statements[0]
+
+
+def _refused_function(query: str) -> str | None:
+    """The first function of `_REFUSED` that a statement calls, whatever stands between its name and the bracket."""
+    tokens = duckdb.tokenize(query)
+    stops = [*(start for start, _ in tokens[1:]), len(query.encode())]
+    raw, name = query.encode(), ""
+    for (start, kind), stop in zip(tokens, stops, strict=True):
+        text = raw[start:stop].decode(errors="replace").strip()
+        if kind == duckdb.token_type.comment:
+            continue
+        if text.startswith("(") and _REFUSED.fullmatch(name):
+            return name
+        name = text.split("--")[0].split("/*")[0].strip().strip('"').casefold()
+    return None
 
 
 def _parse(text: str) -> list[duckdb.Statement]:

@@ -53,3 +53,23 @@ def test_a_folder_that_cannot_be_written_is_transient_and_says_where(tmp_path: P
     (tmp_path / "Saved").write_text("a file where the folder should be")
     with pytest.raises(StorageBusy, match=r"pitwall_v1\.json: cannot be written"):
         deliver(_settings(tmp_path), 1, b"{}")
+
+
+@pytest.mark.parametrize("name", ["con", "NUL", "com1", "aux.x", ".", ".."])
+def test_a_name_that_windows_keeps_for_a_device_or_that_is_only_dots_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsRejected, match="engine_model_name"):
+        deliver(_settings(tmp_path, engine_model_name=name), 1, b"{}")
+    assert not (tmp_path / "Saved").exists()
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "a\\b", "C:x", "/etc/x", "a\nb", "a\n", "a\0b", "", "x" * 101])
+def test_a_name_that_is_a_path_is_no_setting(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SettingsRejected, match="engine_model_name"):
+        _settings(tmp_path, engine_model_name=name)
+
+
+def test_the_pointer_holds_one_path_in_the_engine_s_folder_and_nothing_else(tmp_path: Path) -> None:
+    path = deliver(_settings(tmp_path), 7, b"{}")
+    assert path is not None
+    lines = (path.parent / "best_model_path.txt").read_bytes().decode().splitlines()
+    assert lines == [str(path)] and path.is_absolute() and path.parent == tmp_path / "Saved" / "Models"

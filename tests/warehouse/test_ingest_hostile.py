@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from tests.warehouse.rollouts import experience, name, rows, sql, write, write_json
+from tests.warehouse.rollouts import experience, name, rows, sql, under, write, write_json
 from warehouse import rejects
 from warehouse.ingest import ingest
 
@@ -98,13 +98,10 @@ def test_rows_that_are_no_objects_are_kept_word_for_word(lake, tmp_path):
     assert [rejects.raw(lake, one.reject_id).decode() for one in rejects.rejects(lake)] == odd
 
 
-def test_a_bomb_is_rejected_and_kept_small(lake, tmp_path, monkeypatch):
-    from warehouse import reader
-
-    monkeypatch.setattr(reader, "MAX_BYTES", 2**20)
+def test_a_bomb_is_rejected_and_kept_small(lake, tmp_path):
     path = tmp_path / f"{name(0)}.gz"
     path.write_bytes(gzip.compress(b" " * 2**22))
-    assert "more than 1 MiB" in ingest(lake, [path]).rejected_files[str(path)]
+    assert "more than 1 MiB" in ingest(under(lake, max_file_mib=1), [path]).rejected_files[str(path)]
     assert sum(file.stat().st_size for file in everything(lake.paths.home / "rejects")) < 10_000
 
 

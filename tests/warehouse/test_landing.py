@@ -50,13 +50,14 @@ def test_an_old_broken_file_is_not_waited_for(lake, tmp_path):
 
 def test_a_vanished_file_is_left(lake, tmp_path, monkeypatch):
     paths = [write(tmp_path / "in", index) for index in range(2)]
-    read = source_file.unpack
+    read = source_file.stat
 
-    def vanish(raw):
+    def vanish(path):
+        seen = read(path)
         paths[1].unlink(missing_ok=True)
-        return read(raw)
+        return seen
 
-    monkeypatch.setattr(source_file, "unpack", vanish)
+    monkeypatch.setattr(source_file, "stat", vanish)
     report = ingest(lake, [tmp_path / "in"])
     assert list(report.accepted) == [str(paths[0])] and list(report.left) == [str(paths[1])]
 

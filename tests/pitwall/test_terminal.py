@@ -1,0 +1,25 @@
+"""What files and rows say is shown, and does not steer the terminal that shows it."""
+
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from pitwall import cli, session
+from tests.warehouse.rollouts import rows, write, write_json
+
+
+def test_control_characters_are_spelled_out():
+    assert session.shown("a\x1b[2Jb\x07\x9b\u202e é東\nc\td") == "a\\x1b[2Jb\\x07\\x9b\\u202e é東\nc\td"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such file names there")
+def test_names_of_files_and_runs_do_not_steer_the_terminal(tmp_path):
+    odd = "\x1b]0;mine\x07\x1b[2J\nrejected  nothing"
+    write_json(tmp_path / "in" / f"rollout_0_{odd}.json", {"experiences": rows(), "run_id": odd})
+    (write(tmp_path / "in", 1).parent / f"rollout_2_{odd}.json").write_text("{}")
+    said = ""
+    for command in (["ingest", str(tmp_path / "in")], ["rejects"], ["sql", "from rollouts"], ["sql", "from runs"]):
+        said += CliRunner().invoke(cli.app, ["--home", str(tmp_path / "home"), *command]).output
+    assert "\\x1b]0;mine" in said
+    assert "\x1b" not in said and "\x07" not in said and "\nrejected  nothing" not in said
