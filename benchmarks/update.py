@@ -75,7 +75,9 @@ def _batch(device: str) -> Batch:
         version=torch.ones(ROWS, dtype=torch.int64),
     )  # fmt: skip
     addresses = pa.table({"rollout_id": ["benchmark"] * ROWS, "row_index": list(range(ROWS))})
-    return Batch(**{name: tensor.to(device) for name, tensor in tensors.items()}, counts={}, addresses=addresses)
+    there = {name: tensor.to(device) for name, tensor in tensors.items()}
+    places, reasons = np.arange(ROWS), np.full(ROWS, "")
+    return Batch(counts={}, addresses=addresses, places=places, reasons=reasons, **there)
 
 
 def _stable_baselines3(batch_size: int, device: str) -> Callable[[], float] | None:

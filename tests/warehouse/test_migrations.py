@@ -31,13 +31,13 @@ def catalog_at(url: str, revision: str) -> Catalog:
     return catalog
 
 
-@pytest.mark.parametrize("revision", ["0001"])
+@pytest.mark.parametrize("revision", ["0001", "0002"])
 def test_a_catalog_of_an_earlier_release_opens_with_everything_that_was_in_it(
     catalog_url: str, tmp_path: Path, revision: str
 ) -> None:
     settings = Settings.load(home=tmp_path / "home", catalog=catalog_url)
     before = Lake(settings, Paths(settings.home.absolute()), catalog_at(catalog_url, revision))
-    assert not sa.inspect(before.catalog.engine).has_table("evaluations")
+    assert not sa.inspect(before.catalog.engine).has_table("training_rows")
     publish(before, draft("a", metrics={"kl": 0.5}), files)
     known = get(before, "champion")
     before.catalog.engine.dispose()
