@@ -18,7 +18,7 @@ from ppo import loss
 from ppo.adam import Adam
 from ppo.backprop import Backprop
 from ppo.batch import Batch
-from ppo.device import one_thread_if_small
+from ppo.device import one_thread_if_small, repeatable
 from ppo.gae import gae
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
@@ -59,7 +59,7 @@ def train(
     device = batch.observations.device
     if config.noise == "ignored":
         batch = replace(batch, noise_scale=torch.ones_like(batch.noise_scale))
-    with one_thread_if_small(config.batch_size):
+    with one_thread_if_small(config.batch_size), repeatable(device):
         started = time.perf_counter()
         policy = start(policy, batch, config)
         run = _Run(policy, batch, config, collectors or {})
