@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall import drive, ingest, lap, loop, models, reproduce, session, settings, sql, train, up
+from pitwall import drive, ingest, lap, loop, models, reproduce, session, settings, sql, trace, train, up
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ loop.register(app)
 ingest.register(app)
 train.register(app)
 sql.register(app)
+trace.register(app)
 reproduce.register(app)
 app.add_typer(models.app, name="models")
 settings.register(app)

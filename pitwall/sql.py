@@ -72,7 +72,7 @@ def sql(
     if len(statements) > 1 and (form != "table" or output is not None):
         raise QueryRejected(f"{len(statements)} statements cannot share one {form} output. Ask them one at a time")
     for single in statements:
-        answer.give(run(lake, single), _form(form, output), output, limit)
+        answer.give(run(lake, single), form_of(form, output), output, limit)
 
 
 def ask(
@@ -102,10 +102,10 @@ def ask(
         return
     values = asked.bind(_parameters(asked.name, context.args))
     lake: Lake = context.obj.lake
-    answer.give(run(lake, asked.statement, values), _form(form, output), output, limit)
+    answer.give(run(lake, asked.statement, values), form_of(form, output), output, limit)
 
 
-def _form(form: answer.Format, output: Path | None) -> answer.Format:
+def form_of(form: answer.Format, output: Path | None) -> answer.Format:
     """A file's ending chooses the format where the person did not."""
     if form != "table" or output is None:
         return form
