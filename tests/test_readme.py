@@ -1,4 +1,4 @@
-"""Every command of the README runs, and says what the README shows."""
+"""Every command of the README and of the pages that go on from it runs, and says what is shown."""
 
 import os
 import re
@@ -14,10 +14,11 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def _tour() -> list[tuple[str, list[str]]]:
+def _tour(page: str) -> list[tuple[str, list[str]]]:
     """(command, shown lines) of the console blocks, in order."""
     steps: list[tuple[str, list[str]]] = []
-    for block in re.findall(r"```console\n(.*?)```", README, re.DOTALL):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         for line in block.splitlines():
             if line.startswith("$ "):
                 steps.append((line[2:], []))
@@ -32,12 +33,13 @@ def _shape(text: str) -> str:
 
 
 @pytest.mark.slow
-def test_the_tour_runs_as_it_is_shown(tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", ["README.md", "docs/lineage.md"])
+def test_the_tour_runs_as_it_is_shown(tmp_path: Path, page: str) -> None:
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": scripts, "OMP_NUM_THREADS": "1"}
-    steps = _tour()
-    assert len(steps) > 10
+    steps = _tour(page)
+    assert len(steps) > 7
     for command, shown in steps:
         words = shlex.split(command)
         assert words[0] == "pitwall"

@@ -65,7 +65,7 @@ def fill(lake: Lake, folder: Path, sessions: list) -> dict[str, dict[int, bool]]
     return told
 
 
-@settings(max_examples=int(os.environ.get("PITWALL_EXAMPLES", "12")))
+@settings(max_examples=int(os.environ.get("PITWALL_EXAMPLES", "8")))
 @given(st.lists(session, min_size=1, max_size=3), st.booleans(), st.sampled_from([None, 1, 3]))
 def test_counts_add_up_for_any_lake(sessions, shut, newest):
     with TemporaryDirectory() as folder:
