@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import gae, lake, update
+from benchmarks import determinism, gae, lake, update
 from benchmarks.row import Row
 
 
@@ -23,6 +23,7 @@ class Part(StrEnum):
     LAKE = "lake"
     GAE = "gae"
     UPDATE = "update"
+    DETERMINISM = "determinism"
 
 
 def main(
@@ -41,6 +42,8 @@ def main(
         found += gae.rows(device)
     if Part.UPDATE in parts:
         found += update.rows(device)
+    if Part.DETERMINISM in parts:
+        found += determinism.rows(device)
     errors = gae.run_gold(device, gold) if gold is not None else {}
     about = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

@@ -49,7 +49,7 @@ def _row(batch_size: int, device: str) -> Row:
 
 def _ours(batch_size: int, device: str) -> Callable[[], float]:
     config = TrainConfig(batch_size=batch_size, hidden=HIDDEN, min_effective_sample_size=0, max_behaviour_kl=None)
-    policy, batch = Policy.fresh(OBSERVATIONS, ACTIONS, HIDDEN, seed=1), _batch(device)
+    policy, batch = Policy.fresh(OBSERVATIONS, ACTIONS, HIDDEN, seed=1), batch_on(device)
 
     def round_() -> float:
         metrics = train(policy, batch, config).metrics
@@ -58,7 +58,8 @@ def _ours(batch_size: int, device: str) -> Callable[[], float]:
     return round_
 
 
-def _batch(device: str) -> Batch:
+def batch_on(device: str) -> Batch:
+    """Rows of chance, of one segment per 128."""
     import pyarrow as pa
 
     generator = torch.Generator().manual_seed(0)
@@ -75,7 +76,9 @@ def _batch(device: str) -> Batch:
         version=torch.ones(ROWS, dtype=torch.int64),
     )  # fmt: skip
     addresses = pa.table({"rollout_id": ["benchmark"] * ROWS, "row_index": list(range(ROWS))})
-    return Batch(**{name: tensor.to(device) for name, tensor in tensors.items()}, counts={}, addresses=addresses)
+    there = {name: tensor.to(device) for name, tensor in tensors.items()}
+    places, reasons = np.arange(ROWS), np.full(ROWS, "")
+    return Batch(counts={}, addresses=addresses, places=places, reasons=reasons, **there)
 
 
 def _stable_baselines3(batch_size: int, device: str) -> Callable[[], float] | None:

@@ -5,12 +5,14 @@ Arrives: a policy with what is known of it. Leaves: a version in the registry, w
 
 import importlib.metadata
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from schemas.manifest import ENGINE, ONNX, OPTIMIZER, WEIGHTS, Draft, Golden
+from schemas.ingredients import Facts
+from schemas.manifest import ENGINE, FACTS, ONNX, OPTIMIZER, WEIGHTS, Draft, Golden
+from schemas.role import RoleRows
 from warehouse import registry
 from warehouse.engine_folder import deliver
 from warehouse.lake import Lake
@@ -41,8 +43,12 @@ def publish(
     draft: dict[str, Any],
     golden: "NDArray[np.float32]",
     optimizer_state: bytes | None = None,
+    facts: Facts | None = None,
+    rows: Sequence[RoleRows] = (),
 ) -> Published:
     """Export, check parity and register; `draft` holds the fields of schemas.manifest.Draft known so far.
+
+    Of a training: `facts` is what it knew of its rollouts, `rows` what it made of their rows.
 
     Raises:
         ParityBroken: the exports disagree; nothing is published.
@@ -55,7 +61,7 @@ def publish(
     drafted = Draft(
         **draft,
         fingerprint=policy.fingerprint,
-        libraries=_libraries(),
+        libraries=libraries(),
         golden=Golden(
             observations=golden.tolist(),
             means=outputs["mean"].tolist(),
@@ -70,9 +76,13 @@ def publish(
         engine = export.engine_json(policy, drafted.space, about)
         differences.update(parity.check(weights, onnx, engine, golden))
         files = {WEIGHTS: weights, ONNX: onnx, ENGINE: engine}
-        return files if optimizer_state is None else files | {OPTIMIZER: optimizer_state}
+        if optimizer_state is not None:
+            files[OPTIMIZER] = optimizer_state
+        if facts is not None:
+            files[FACTS] = facts.model_dump_json().encode()
+        return files
 
-    version = registry.publish(lake, drafted, build)
+    version = registry.publish(lake, drafted, build, rows)
     return Published(version.version, version.folder, version.is_new, differences)
 
 
@@ -86,6 +96,7 @@ def hand_over(lake: Lake, version: int) -> Path | None:
     return deliver(lake.settings, version, registry.read_file(lake, version, ENGINE))
 
 
-def _libraries() -> dict[str, str]:
+def libraries() -> dict[str, str]:
+    """Versions of what computes, here and now."""
     versions = {name: importlib.metadata.version(name) for name in _LIBRARIES}
     return {"python": platform.python_version(), **versions}

@@ -8,25 +8,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from flows.attributing import attribute
-from flows.critics import critics_of
 from flows.judging import judge_if_asked
+from flows.learning import learn
 from flows.publishing import Published, hand_over, publish
 from flows.reporter import Reporter
 from schemas.errors import Transient
-from schemas.manifest import OPTIMIZER, WEIGHTS
+from schemas.ingredients import Facts
 from schemas.training import TrainConfig
 from schemas.window import Window, WindowManifest
 from warehouse import lineage, registry
 from warehouse.engine_folder import check_engine_folder
 from warehouse.lake import Lake
-from warehouse.window_rows import window_rows
+from warehouse.window_rows import window_facts, window_rows
 from warehouse.windows import select
 
 if TYPE_CHECKING:
     import pyarrow as pa
-
-    from ppo.learner import Trained
-    from ppo.policy import Policy
 
 
 _OLD = 4
@@ -50,16 +47,6 @@ class TrainReport:
     """Where the engine finds it, with `engine_models_dir` set."""
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Learned:
-    trained: "Trained"
-    start: str
-    golden: Any  # (rows, O) float32
-    notes: tuple[str, ...]
-    start_metrics: dict[str, float]
-    """Of a clone, and of a critic that was fitted to another reward."""
 
 
 def train(
@@ -96,14 +83,15 @@ def train(
         reason = f"nothing to do: {new} rollouts of the window are new to training, wanted {at_least_new}"
         report.say(reason)
         return TrainReport(manifest, new, reason, seconds=report.seconds)
-    table = report.stage("load", window_rows, lake, manifest)
+    facts = window_facts(lake, manifest)
+    table = report.stage("load", window_rows, lake, manifest, facts)
     begin = _parent(lake, table, report) if begin is None else begin
     report.say(
         f"training on {len(manifest.rollouts)} rollouts with {manifest.rows:,} experiences from "
         + (f"version {begin}" if begin is not None else "a clone of what was recorded (no registered policy fits)")
         + ("" if manifest.reward is None else f", on the reward {manifest.reward.name}: {manifest.reward.formula}")
     )
-    learned = report.stage("learn", _learn, lake, manifest, table, config, begin, report)
+    learned = report.stage("learn", learn, lake, manifest, table, config, begin, report)
     metrics = learned.trained.metrics
     notes = (*manifest.narrowed, *learned.notes, *_advice(config, metrics, begin))
     if twin := lineage.twin(lake, begin, manifest.window_id, config.model_dump(mode="json")):
@@ -117,10 +105,12 @@ def train(
         "metrics": _figures(metrics) | learned.start_metrics,
         "curves": _curves(metrics),
         "seeds": {"train": config.seed},
+        "ingredients": learned.ingredients,
         "notes": notes,
     }
+    state, known = learned.trained.optimizer_state, Facts(rollouts=facts)
     published = report.stage(
-        "publish", publish, lake, learned.trained.policy, draft, learned.golden, learned.trained.optimizer_state
+        "publish", publish, lake, learned.trained.policy, draft, learned.golden, state, known, learned.rows
     )
     report.say(f"version {published.version} is published in {published.folder}")
     engine_file = None
@@ -152,50 +142,6 @@ def _parent(lake: Lake, table: "pa.Table", report: Reporter) -> int | None:
     if decision is None or registry.get(lake, decision.drive).space != registry.get(lake, newest).space:
         return newest
     return min(newest, decision.drive)
-
-
-def _learn(
-    lake: Lake, manifest: WindowManifest, table: "pa.Table", config: TrainConfig, parent: int | None, report: Reporter
-) -> _Learned:
-    from ppo.batch import UNKNOWN, Batch
-    from ppo.clone import clone
-    from ppo.device import device_for
-    from ppo.learner import train as learn
-    from ppo.parity import golden_inputs
-
-    critics = critics_of(lake, manifest, table, parent)
-    batch = Batch.from_arrow(table, manifest.space, device_for(config), own_values=critics.recorded_are_foreign)
-    notes: tuple[str, ...] = ()
-    metrics: dict[str, float] = {}
-    state = None
-    if parent is None:
-        cloned = clone(batch, config, lambda epoch, epochs: report.progress("cloning", epoch, epochs))
-        policy, metrics = cloned.policy, {f"clone_{name}": value for name, value in cloned.metrics.items()}
-        notes = (
-            "started by a clone of unknown behaviour: no registered policy computes the recorded values. Load this "
-            "version into the engine before collecting more, and the next training starts from it exactly",
-            "the clone's standard deviation holds the engine's exploration noise, which the engine multiplies in again",
-        )
-    else:
-        policy = _policy(lake, parent)
-        if OPTIMIZER in registry.get(lake, parent).files:
-            state = registry.read_file(lake, parent, OPTIMIZER)
-
-    def progress(epoch: int, epochs: int, figures: dict[str, float]) -> None:
-        report.progress("epochs", epoch, epochs, f"KL {figures['kl']:.4f}")
-
-    collectors = {version: _policy(lake, version) for version in set(batch.version.tolist()) - {UNKNOWN}}
-    if critics.recorded_are_foreign:
-        policy, batch, state, figures, told = critics.adopt(policy, batch, config, state, report)
-        metrics, notes = metrics | figures, (*notes, *told)
-    trained = learn(policy, batch, config, state, progress, collectors)
-    return _Learned(trained, "clone" if parent is None else "warm", golden_inputs(batch), notes, metrics)
-
-
-def _policy(lake: Lake, version: int) -> "Policy":
-    from ppo.policy import Policy
-
-    return Policy.from_safetensors(registry.read_file(lake, version, WEIGHTS))
 
 
 def _advice(config: TrainConfig, metrics: dict[str, Any], parent: int | None) -> tuple[str, ...]:

@@ -7,7 +7,22 @@ from typing import Annotated
 
 import typer
 
-from pitwall import drive, ingest, lap, loop, models, rescore, session, settings, sql, train, up, verify
+from pitwall import (
+    drive,
+    ingest,
+    lap,
+    loop,
+    models,
+    reproduce,
+    rescore,
+    session,
+    settings,
+    sql,
+    trace,
+    train,
+    up,
+    verify,
+)
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
 app = typer.Typer(
@@ -26,6 +41,8 @@ ingest.register(app)
 train.register(app)
 rescore.register(app)
 sql.register(app)
+trace.register(app)
+reproduce.register(app)
 app.add_typer(models.app, name="models")
 verify.register(app)
 settings.register(app)

@@ -78,7 +78,7 @@ def sql(
     if len(statements) > 1 and (form != "table" or output is not None):
         raise QueryRejected(f"{len(statements)} statements cannot share one {form} output. Ask them one at a time")
     for single in statements:
-        answer.give(run(lake, single, None, scored), _form(form, output), output, limit)
+        answer.give(run(lake, single, None, scored), form_of(form, output), output, limit)
 
 
 def ask(
@@ -110,7 +110,7 @@ def ask(
     values = asked.bind(_parameters(asked.name, context.args))
     lake: Lake = context.obj.lake
     found = run(lake, asked.statement, values, _reward(lake, reward))
-    answer.give(found, _form(form, output), output, limit)
+    answer.give(found, form_of(form, output), output, limit)
 
 
 def _reward(lake: "Lake", name: str | None) -> "Reward | None":
@@ -119,7 +119,7 @@ def _reward(lake: "Lake", name: str | None) -> "Reward | None":
     return None if name is None else get(lake, name)
 
 
-def _form(form: answer.Format, output: Path | None) -> answer.Format:
+def form_of(form: answer.Format, output: Path | None) -> answer.Format:
     """A file's ending chooses the format where the person did not."""
     if form != "table" or output is None:
         return form

@@ -4,8 +4,9 @@ Arrives: the window's Arrow table, sorted by run_id, agent_index, rollout_positi
 Legend: M rows with an observation, N <= M rows trained on (the first N of M, in time order per agent), O, U.
 """
 
+import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ppo.sequence import Flags, codes, column, ended, flag, followed
+from ppo.sequence import Flags, agent_continues, codes, column, ended, flag, followed
 from schemas.errors import WindowEmpty
 from schemas.space import Space
 
@@ -53,6 +54,10 @@ class Batch:
     """Rows by what became of them: trained, bootstrap_only, after_window, or why they fell out. Sums to the table's."""
     addresses: pa.Table
     """rollout_id and row_index of the N rows."""
+    places: NDArray[np.intp]
+    """(M,) where the rows of `observations` stand in the table."""
+    reasons: NDArray[np.str_]
+    """(rows of the table,) empty where the row is trained on, else why not: a key of schemas.role.REASONS."""
 
     @classmethod
     def from_arrow(
@@ -68,6 +73,7 @@ class Batch:
             raise WindowEmpty("window: it holds no rows. Select more rollouts")
         fate, after = _fates(table), _Following(table, own_values)
         able = (fate == "trained") & after.known
+        reasons = np.where(able, "", np.where(fate == "trained", after.why_unknown, fate))
         fate[(fate == "trained") & ~able] = "bootstrap_only"
         counts = {str(reason): int(rows) for reason, rows in zip(*np.unique(fate, return_counts=True), strict=True)}
         if not able.any():
@@ -104,11 +110,24 @@ class Batch:
             version=tensor(_versions(table)[trained]),
             counts=counts,
             addresses=table.select(["rollout_id", "row_index"]).take(pa.array(trained)),
+            places=np.concatenate([trained, peeked]),
+            reasons=reasons,
         )
 
     def __len__(self) -> int:
         """N."""
         return len(self.reward)
+
+    def hashes(self) -> dict[str, str]:
+        """sha256 of each tensor, by name; the same rows have the same ones on every device."""
+        tensors = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: hashlib.sha256(
+                str(tuple(tensor.shape)).encode() + tensor.cpu().contiguous().numpy().tobytes()
+            ).hexdigest()
+            for name, tensor in tensors.items()
+            if isinstance(tensor, Tensor)
+        }
 
     def where(self, rows: Tensor, most: int = 5) -> str:
         """Addresses of some rows, for a message."""
@@ -126,6 +145,8 @@ class _Following:
     by_row: Flags
     """V of the next observation is the next row's value."""
     value: NDArray[np.float32]
+    why_unknown: NDArray[np.str_]
+    """Why V of the next observation is not known, where it is not."""
 
     def __init__(self, table: pa.Table, own_values: bool = False) -> None:
         rollout, version, in_window = codes(table, "rollout_id"), _versions(table), flag(table, "in_window")
@@ -146,6 +167,13 @@ class _Following:
         upcoming = np.append(column(table, "value", np.float32)[1:], np.float32(np.nan))
         self.value = np.where(self.by_row, upcoming, next_value).astype(np.float32)
         self.value[terminated] = np.nan
+        alike = np.append(agent_continues(table), False)
+        lost = flag(table, "gap_after") | (alike & np.append(flag(table, "gap_before")[1:], False))
+        self.why_unknown = np.select(
+            [ended(table) & ~terminated, lost, ~alike, ~followed(table)],
+            ["time_limit", "row_lost", "nothing_follows", "rollout_missing"],
+            "other_policy",
+        )
 
 
 def _versions(table: pa.Table) -> NDArray[np.int64]:

@@ -17,7 +17,7 @@ from ppo import loss
 from ppo.adam import Adam
 from ppo.backprop import Backprop
 from ppo.batch import Batch
-from ppo.device import one_thread_if_small
+from ppo.device import one_thread_if_small, repeatable
 from ppo.learner import permutation
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
@@ -51,7 +51,7 @@ def clone(batch: Batch, config: TrainConfig, progress: Callable[[int, int], None
     if config.scale_returns:
         policy = replace(policy, return_scale=ReturnScale.identity().seen(batch.value))
     train_rows, held_out = split(batch, config.seed)
-    with one_thread_if_small(BATCH):
+    with one_thread_if_small(BATCH), repeatable(batch.reward.device):
         flat = _fit(policy, batch, config, train_rows, held_out, progress)
     fitted = replace(policy, flat=flat.cpu())
     metrics = _judge(fitted.to(batch.observations.device), batch, held_out)

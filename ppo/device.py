@@ -3,8 +3,10 @@
 Arrives: a `TrainConfig`. Leaves: a torch device that is there, and a number of threads that pays.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -34,11 +36,36 @@ def device_for(config: TrainConfig) -> torch.device:
 
 
 @contextmanager
-def one_thread_if_small(batch_size: int) -> Iterator[None]:
-    """Two threads are slower than one on small minibatches."""
+def threads(count: int) -> Iterator[None]:
+    """So many threads for torch, then as many as before."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1 if batch_size < BUSY_BATCH else before)
+    torch.set_num_threads(count)
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def one_thread_if_small(batch_size: int) -> Iterator[None]:
+    """Two threads are slower than one on small minibatches."""
+    with threads(1 if batch_size < BUSY_BATCH else torch.get_num_threads()):
+        yield
+
+
+@contextmanager
+def repeatable(device: torch.device) -> Iterator[None]:
+    """Same inputs, same bits. On a CPU every operator of an update has that by nature; a GPU has to be told."""
+    if device.type != "cuda":
+        yield
+        return
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # else products may be summed in another order
+    memory: Any = torch.utils.deterministic
+    before, filled = torch.get_deterministic_debug_mode(), memory.fill_uninitialized_memory
+    torch.set_deterministic_debug_mode("warn")  # as use_deterministic_algorithms, without seconds of imports
+    memory.fill_uninitialized_memory = False  # buffers are written before they are read
+    try:
+        yield
+    finally:
+        torch.set_deterministic_debug_mode(before)
+        memory.fill_uninitialized_memory = filled

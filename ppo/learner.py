@@ -18,7 +18,7 @@ from ppo import loss
 from ppo.adam import Adam
 from ppo.backprop import Backprop
 from ppo.batch import Batch
-from ppo.device import one_thread_if_small
+from ppo.device import one_thread_if_small, repeatable
 from ppo.gae import gae
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
@@ -40,6 +40,8 @@ class Trained:
     optimizer_state: bytes
     metrics: dict[str, Any]
     """Plain numbers, lists and dicts; `epochs` holds the curves, `sources` each behaviour policy's distance."""
+    sources: tuple[Source, ...]
+    """The batch's rows by behaviour policy, as the gates judged them."""
 
 
 def train(
@@ -57,7 +59,7 @@ def train(
     device = batch.observations.device
     if config.noise == "ignored":
         batch = replace(batch, noise_scale=torch.ones_like(batch.noise_scale))
-    with one_thread_if_small(config.batch_size):
+    with one_thread_if_small(config.batch_size), repeatable(device):
         started = time.perf_counter()
         policy = start(policy, batch, config)
         run = _Run(policy, batch, config, collectors or {})
@@ -78,7 +80,7 @@ def train(
                 break
         trained = replace(policy, flat=run.flat.detach().cpu().clone())
         metrics = run.summary(curves) | {"seconds": time.perf_counter() - started, "device": str(device)}
-        return Trained(trained, optimizer.to_safetensors(float(rate)), metrics)
+        return Trained(trained, optimizer.to_safetensors(float(rate)), metrics, tuple(run.sources))
 
 
 def start(policy: Policy, batch: Batch, config: TrainConfig) -> Policy:
@@ -167,6 +169,8 @@ class _Run:
         self.advantage, self.returns = _gae(batch, self.value, batch.next_value, config)
         self.recorded = self.returns
         self.first: Tensor | None = None
+        self.in_gradient = 0
+        """Rows that gradients were taken of, all epochs together."""
 
     def _forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """Normalised (N, O) -> mean (N, U), value (N,) in units of reward."""
@@ -192,6 +196,7 @@ class _Run:
             if config.lr_schedule == "linear":
                 rate.fill_(config.learning_rate * (1 - (epoch * count + at) / (config.epochs * count)))
             measures, log_ratio = self._gradient(Minibatch(*columns))
+            self.in_gradient += len(log_ratio)
             if self.first is None:
                 rows = order.tensor_split(count)[0]
                 self.first = (log_ratio + self.reference.provable[rows] - self.batch.log_prob[rows]).exp()
@@ -267,6 +272,7 @@ class _Run:
         return {
             "rows": len(batch),
             "rows_trained": len(self.kept),
+            "rows_in_gradient": self.in_gradient / len(curves),
             "counts": dict(batch.counts),
             "first_ratio_mean": float(first.mean()),
             "first_ratio_deviation": float((first - 1).abs().max()),

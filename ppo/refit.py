@@ -25,7 +25,7 @@ from ppo.adam import Adam
 from ppo.backprop import Backprop
 from ppo.batch import Batch
 from ppo.clone import BATCH, split
-from ppo.device import one_thread_if_small
+from ppo.device import one_thread_if_small, repeatable
 from ppo.gae import gae
 from ppo.learner import permutation
 from ppo.policy import Parameters, Policy, forward, views
@@ -73,7 +73,7 @@ def refit(
     observations = batch.observations if policy.normaliser is None else policy.normaliser(batch.observations)
     before = policy.to(device)(batch.observations[: len(batch)])[1]
     flat = policy.flat.to(device, copy=True)
-    with one_thread_if_small(BATCH):
+    with one_thread_if_small(BATCH), repeatable(batch.reward.device):
         parameters = views(flat, policy.sizes, policy.actions)
         targets = _solve_head(parameters, observations, batch, rows, config)
         # With the unit of these returns: the old one's memory is of other rewards.

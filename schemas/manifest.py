@@ -9,10 +9,11 @@ import datetime
 import json
 import math
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, FiniteFloat, JsonValue, field_validator
 
+from schemas.ingredients import Ingredients, Sha256
 from schemas.reward import Reward
 from schemas.space import Space
 
@@ -22,8 +23,8 @@ ENGINE = "policy.engine.json"
 ONNX = "policy.onnx"
 WEIGHTS = "policy.safetensors"
 OPTIMIZER = "optimizer.safetensors"
+FACTS = "facts.json"
 
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Vectors = tuple[tuple[FiniteFloat, ...], ...]
 
 
@@ -77,6 +78,7 @@ class Draft(_Frozen):
     """One figure per epoch, from epoch 1."""
     seeds: dict[str, int] = {}
     libraries: dict[str, str] = {}
+    ingredients: Ingredients | None = None
     golden: Golden | None = None
     notes: tuple[str, ...] = ()
     """What a person should know, e.g. "started by a clone of unknown behaviour"."""
@@ -106,6 +108,8 @@ class ModelManifest(_Frozen):
     config: dict[str, JsonValue]
     seeds: dict[str, int]
     libraries: dict[str, str]
+    ingredients: Ingredients | None = None
+    """What the training used; versions of earlier releases did not say."""
     space: Space
     """Observations and actions in the order of the network, with their ranges."""
     metrics: dict[str, FiniteFloat]

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "docs/rescoring.md")
+PAGES = ("README.md", "docs/rescoring.md", "docs/lineage.md")
 
 
 def _tour(page: str) -> list[tuple[str, list[str]]]:
@@ -39,7 +39,7 @@ def test_the_tour_runs_as_it_is_shown(page: str, tmp_path: Path) -> None:
     scripts = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     environment = {**os.environ, "PATH": scripts, "OMP_NUM_THREADS": "1"}
     steps = _tour(page)
-    assert len(steps) > 9
+    assert len(steps) > 7
     for command, shown in steps:
         words = shlex.split(command)
         assert words[0] == "pitwall"

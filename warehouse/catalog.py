@@ -16,7 +16,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 from schemas.errors import CatalogBusy, LakeDamaged, PitwallError, SettingsRejected, StorageBusy
 from schemas.secret import redacted
 
-REVISION = "0003"
+REVISION = "0005"
 """The newest migration; a test holds it against migrations/versions."""
 _MIGRATION_LOCK = 7_411_204_301
 

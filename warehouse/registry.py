@@ -6,7 +6,7 @@ Arrives: a `Draft` and a function that makes its files once the number is known.
 import datetime
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from schemas.errors import LakeDamaged, NotRegistered, TrainingStopped
 from schemas.manifest import CARD, MANIFEST, Draft, FileEntry, ModelManifest, WindowEntry
+from schemas.role import RoleRows
 from schemas.space import Space
 from warehouse import rewards
 from warehouse.aliases import CHAMPION, LATEST, move, resolve
@@ -23,7 +24,7 @@ from warehouse.lake import Lake
 from warehouse.model import Model, load_models, load_spaces
 from warehouse.model_card import model_card
 from warehouse.model_folder import put_folder, remove_old_orphans
-from warehouse.tables import aliases, metrics, model_files, models, spaces, windows
+from warehouse.tables import aliases, metrics, model_files, models, spaces, training_rows, windows
 
 _FILE_NAME = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
 
@@ -45,8 +46,12 @@ class Candidate:
     space: Space
 
 
-def publish(lake: Lake, draft: Draft, build: Callable[[int], Mapping[str, bytes]]) -> Version:
+def publish(
+    lake: Lake, draft: Draft, build: Callable[[int], Mapping[str, bytes]], rows: Sequence[RoleRows] = ()
+) -> Version:
     """Register `draft` under the next number; `build(version)` makes its files, and if it raises nothing is published.
+
+    `rows` says what the training made of each row of the window.
 
     The catalog's write lock is held meanwhile: `build` must not write to the lake itself. The rename of the folder is
     the last act before the commit: a crash leaves the old state, and at most a folder that the next call moves aside.
@@ -70,6 +75,7 @@ def publish(lake: Lake, draft: Draft, build: Callable[[int], Mapping[str, bytes]
         created_at = now()
         files, manifest_sha256 = _contents(version, created_at, draft, window, build(version))
         _insert(lake, connection, draft, files, version, created_at, manifest_sha256)
+        _insert_rows(connection, version, rows)
         move(lake.catalog, connection, LATEST, version, "published")
         if connection.execute(sa.select(aliases.c.alias).where(aliases.c.alias == CHAMPION)).first() is None:
             move(lake.catalog, connection, CHAMPION, version, "the first version")
@@ -216,6 +222,14 @@ def _insert(
         connection.execute(
             sa.insert(metrics),
             [{"version": version, "name": name, "step": step, "value": value} for name, step, value in figures],
+        )
+
+
+def _insert_rows(connection: Connection, version: int, rows: Sequence[RoleRows]) -> None:
+    if rows:
+        connection.execute(
+            sa.insert(training_rows),
+            [{"version": version, **part._asdict(), "rows": part.rows} for part in rows],
         )
 
 

@@ -186,6 +186,17 @@ models = Table(
     CheckConstraint("version >= 1"),
 )
 
+training_rows = Table(
+    "training_rows",
+    metadata,
+    Column("version", Integer, ForeignKey("models.version"), primary_key=True),
+    Column("rollout_id", String(64), ForeignKey("rollouts.rollout_id"), primary_key=True, index=True),
+    Column("role", String(16), primary_key=True),  # trained | gated | bootstrap | left_out
+    Column("reason", String(255), primary_key=True),  # empty where trained
+    Column("rows", Integer, nullable=False),
+    Column("ranges", JSON, nullable=False),  # [[first row_index, last row_index], ...]
+)
+
 model_files = Table(
     "model_files",
     metadata,

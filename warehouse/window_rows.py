@@ -9,7 +9,7 @@ Under a named reward `reward` is the new one, null where a row lacks what the fo
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import polars as pl
@@ -17,6 +17,8 @@ import pyarrow as pa
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from schemas.errors import LakeDamaged
+from schemas.ingredients import RolloutFacts
 from schemas.window import WindowManifest
 from warehouse import tables as t
 from warehouse.lake import Lake
@@ -31,26 +33,26 @@ _FACTS = {
     "policy_version": pl.Int32,
     "claimed_version": pl.Int32,
     "verdict": pl.String,
+    "rollout_id": pl.String,
+    "in_window": pl.Boolean,
 }
 _r, _p, _a = t.rollouts.c, t.partitions.c, t.attributions.c
 _LEDGER = (
     sa.select(
-        *(
-            _r.rollout_id,
-            _r.run_id,
-            _r.position,
-            _r.rollout_index,
-            _a.version,
-            _r.claimed_version,
-            _a.verdict,
-            _a.noise,
-        ),
-        *(_p.path, _p.partition_id, _r.first_row, _r.rows),
+        _r.rollout_id,
+        _r.run_id,
+        _r.position,
+        _r.rollout_index,
+        _a.version.label("policy_version"),
+        _r.claimed_version,
+        _a.verdict,
+        _a.noise,
+        _r.rows_sha256,
     )
     .select_from(t.rollouts)
-    .join(t.partitions, _r.partition_id == _p.partition_id)
     .join(t.attributions, _r.rollout_id == _a.rollout_id, isouter=True)
 )
+_PLACES = sa.select(_r.rollout_id, _p.path, _p.partition_id, _r.first_row, _r.rows).join_from(t.rollouts, t.partitions)
 _MEMBER, _AFTER = t.rollouts.alias("member"), t.rollouts.alias("after")
 _FOLLOWERS = sa.select(_MEMBER.c.run_id, _MEMBER.c.position, _AFTER.c.rollout_id).join_from(
     _MEMBER,
@@ -66,31 +68,44 @@ _FOLLOWERS = sa.select(_MEMBER.c.run_id, _MEMBER.c.position, _AFTER.c.rollout_id
 _CHUNK = 500
 
 
-@dataclass(frozen=True)
-class _Part:
-    """Rows of one rollout."""
+class _Place(NamedTuple):
+    """Where the rows of a rollout lie."""
 
-    rollout_id: str
-    facts: tuple[str | int | None, ...]  # as _FACTS
-    noise: Sequence[tuple[int, int, float]]  # agent, first step, factor
     path: str
     sha256: str
     first_row: int
     rows: int
-    in_window: bool
 
 
-def window_rows(lake: Lake, manifest: WindowManifest) -> pa.Table:
+class _Part(NamedTuple):
+    """Rows of one rollout."""
+
+    facts: RolloutFacts
+    place: _Place
+
+
+def window_rows(lake: Lake, manifest: WindowManifest, facts: Sequence[RolloutFacts] | None = None) -> pa.Table:
     """The window's rows, checked against the hashes of its partitions, and the rows that follow it.
 
+    With `facts` what was known of the rollouts on another day, else what is known today.
+
     Raises:
-        LakeDamaged: a partition is gone, or is not the file that was selected.
+        LakeDamaged: a partition is gone, or is not the file that was selected; or a rollout of `facts` is gone.
         RewardRejected: the window's reward gives no finite number for a row.
     """
-    ids = [member.rollout_id for member in manifest.rollouts]
-    places = {m.rollout_id: (m.path, m.partition_sha256, m.first_row, m.rows) for m in manifest.rollouts}
-    table = _table(lake, [*_parts(lake, ids, places), *_parts(lake, _followers(lake, ids), None)])
+    facts = window_facts(lake, manifest) if facts is None else facts
+    places = {m.rollout_id: _Place(m.path, m.partition_sha256, m.first_row, m.rows) for m in manifest.rollouts}
+    places |= _places(lake, [each.rollout_id for each in facts if each.rollout_id not in places])
+    if gone := [each.rollout_id for each in facts if each.rollout_id not in places]:
+        raise LakeDamaged(f"{gone[0]}: the rollout is not in the lake any more. Restore the lake from a backup")
+    table = _table(lake, [_Part(each, places[each.rollout_id]) for each in facts])
     return table if manifest.reward is None else scored(lake, table, manifest.reward)
+
+
+def window_facts(lake: Lake, manifest: WindowManifest) -> tuple[RolloutFacts, ...]:
+    """What is known today of the window's rollouts, and of those right after them."""
+    ids = [member.rollout_id for member in manifest.rollouts]
+    return (*_facts(lake, ids, in_window=True), *_facts(lake, _followers(lake, ids), in_window=False))
 
 
 def rollout_rows(lake: Lake, ids: Sequence[str]) -> pa.Table:
@@ -99,19 +114,26 @@ def rollout_rows(lake: Lake, ids: Sequence[str]) -> pa.Table:
     Raises:
         LakeDamaged: a partition is gone, or is not the file that was committed.
     """
-    return _table(lake, _parts(lake, ids, {}))
+    places = _places(lake, ids)
+    return _table(lake, [_Part(each, places[each.rollout_id]) for each in _facts(lake, ids, in_window=True)])
 
 
-def _parts(lake: Lake, ids: Sequence[str], places: dict[str, tuple[str, str, int, int]] | None) -> list[_Part]:
-    """With `places` (None: outside the window) a manifest says where the rows lie, else the ledger of today."""
+def _facts(lake: Lake, ids: Sequence[str], *, in_window: bool) -> list[RolloutFacts]:
     found = []
     with lake.catalog.read() as connection:
         for start in range(0, len(ids), _CHUNK):
-            for row in connection.execute(_LEDGER.where(_r.rollout_id.in_(ids[start : start + _CHUNK]))):
-                rollout_id, *facts, noise, path, sha256, first_row, rows = row
-                path, sha256, first_row, rows = (places or {}).get(rollout_id, (path, sha256, first_row, rows))
-                inside = places is not None
-                found.append(_Part(rollout_id, tuple(facts), noise or (), path, sha256, first_row, rows, inside))
+            for row in connection.execute(_LEDGER.where(_r.rollout_id.in_(ids[start : start + _CHUNK]))).mappings():
+                found.append(RolloutFacts(**{**row, "noise": row["noise"] or ()}, in_window=in_window))
+    return found
+
+
+def _places(lake: Lake, ids: Sequence[str]) -> dict[str, _Place]:
+    """By the ledger of today."""
+    found = {}
+    with lake.catalog.read() as connection:
+        for start in range(0, len(ids), _CHUNK):
+            for rollout_id, *place in connection.execute(_PLACES.where(_r.rollout_id.in_(ids[start : start + _CHUNK]))):
+                found[rollout_id] = _Place(*place)
     return found
 
 
@@ -131,21 +153,18 @@ def _followers(lake: Lake, ids: Sequence[str]) -> list[str]:
 def _table(lake: Lake, parts: list[_Part]) -> pa.Table:
     by_file: dict[tuple[str, str], list[_Part]] = defaultdict(list)
     for part in parts:
-        by_file[part.path, part.sha256].append(part)
+        by_file[part.place.path, part.place.sha256].append(part)
     parts, frames = [], []
     for (path, sha256), members in by_file.items():
-        members.sort(key=lambda part: part.first_row)
+        members.sort(key=lambda part: part.place.first_row)
         parts += members
-        frames.append(read_ranges(lake.paths, path, sha256, [(m.first_row, m.rows) for m in members], _LEFT_OUT))
+        ranges = [(place.first_row, place.rows) for _, place in members]
+        frames.append(read_ranges(lake.paths, path, sha256, ranges, _LEFT_OUT))
     frame = pl.concat(frames, how="diagonal")
     slices = _Slices(parts, frame["agent_index"].to_numpy())
     order = slices.order()
     part_of_row = slices.part[slices.of_row][order]
-    facts = pl.DataFrame([part.facts for part in parts], _FACTS, orient="row")
-    facts = facts.with_columns(
-        rollout_id=pl.Series([part.rollout_id for part in parts]),
-        in_window=pl.Series([part.in_window for part in parts]),
-    )
+    facts = pl.DataFrame([_columns(part.facts) for part in parts], _FACTS, orient="row")
     noise = slices.noise(frame["step"].to_numpy())[order]
     table = pl.concat([frame[order], facts[part_of_row]], how="horizontal").with_columns(
         noise_scale=pl.Series(noise).fill_nan(None)
@@ -153,12 +172,17 @@ def _table(lake: Lake, parts: list[_Part]) -> pa.Table:
     return table.to_arrow(compat_level=pl.CompatLevel.oldest())
 
 
+def _columns(of: RolloutFacts) -> tuple[object, ...]:
+    known = (of.run_id, of.position, of.rollout_index, of.policy_version, of.claimed_version, of.verdict)
+    return (*known, of.rollout_id, of.in_window)
+
+
 class _Slices:
     """Stretches of rows of one agent in one rollout, as they lie in the files: sorted by step."""
 
     def __init__(self, parts: list[_Part], agent: NDArray[np.int32]) -> None:
         self.parts = parts
-        of_part = np.repeat(np.arange(len(parts)), [part.rows for part in parts])
+        of_part = np.repeat(np.arange(len(parts)), [part.place.rows for part in parts])
         begins = np.flatnonzero(np.diff(of_part, prepend=-1).astype(bool) | np.diff(agent, prepend=-1).astype(bool))
         self.begin = begins
         self.length = np.diff(begins, append=len(agent))
@@ -168,9 +192,9 @@ class _Slices:
 
     def order(self) -> NDArray[np.int64]:
         """Rows by run, agent, position and step; of a rollout outside the window each agent's first."""
-        run = np.unique([str(part.facts[0]) for part in self.parts], return_inverse=True)[1]
-        position = np.array([part.facts[1] for part in self.parts])
-        whole = np.array([part.in_window for part in self.parts])
+        run = np.unique([part.facts.run_id for part in self.parts], return_inverse=True)[1]
+        position = np.array([part.facts.position for part in self.parts])
+        whole = np.array([part.facts.in_window for part in self.parts])
         stretches = [
             np.arange(self.begin[s], self.begin[s] + (self.length[s] if whole[self.part[s]] else 1))
             for s in np.lexsort((position[self.part], self.agent, run[self.part]))
@@ -182,7 +206,7 @@ class _Slices:
         factor = np.full(len(step), np.nan)
         place = {(part, agent): s for s, (part, agent) in enumerate(zip(self.part, self.agent, strict=True))}
         for number, part in enumerate(self.parts):
-            for agent, first_step, scale in sorted(part.noise):
+            for agent, first_step, scale in sorted(part.facts.noise):
                 if (s := place.get((number, agent))) is not None:
                     rows = slice(self.begin[s], self.begin[s] + self.length[s])
                     factor[rows][step[rows] >= first_step] = scale

@@ -10,6 +10,7 @@ from flows.driving import Driving, driver_of, space_in
 from flows.fresh import fresh
 from flows.landing import bring_in
 from flows.reporter import Reporter
+from flows.reproducing import reproduce
 from flows.training import train
 from ppo.batch import Batch
 from ppo.policy import Policy
@@ -22,6 +23,7 @@ from schemas.window import Window
 from tests.ppo.contract import leaves_files_open
 from tests.warehouse.rollouts import sql
 from warehouse import registry, rescoring, rewards
+from warehouse.account import account
 from warehouse.lake import Lake
 from warehouse.query import run
 from warehouse.window_rows import window_rows
@@ -150,3 +152,14 @@ def test_going_back_to_the_recorded_reward_refits_the_critic_again(driven):
     assert not any("Monte Carlo" in note for note in plain.notes)
     metrics = registry.get(lake, there.published.version).metrics
     assert metrics["critic_explained_variance"] > metrics["critic_explained_variance_before"]
+
+
+def test_a_version_of_a_named_reward_is_made_again_bit_for_bit(driven):
+    """Also where its critic had to be fitted first; its account balances."""
+    lake, _ = driven
+    rewards.define(lake, rescoring.weighted(lake, "again", {"progress": 2.0}, only=True, clamp=None))
+    made = train(lake, Window(reward="again"), CONFIG.model_copy(update={"epochs": 1}), Reporter(), parent=1)
+    assert "critic_explained_variance" in registry.get(lake, made.published.version).metrics
+    again = reproduce(lake, made.published.version, Reporter())
+    assert (again.identical, again.differs) == (True, [])
+    assert account(lake, made.published.version).wrong == []

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from ppo.device import device_for
+from ppo.device import device_for, repeatable, threads
 from schemas.errors import SettingsRejected
 from schemas.training import TrainConfig
 
@@ -19,3 +19,21 @@ def test_a_device_that_is_not_there_is_refused_with_a_way_out(device, there):
     else:
         with pytest.raises(SettingsRejected, match="Take auto or cpu"):
             device_for(TrainConfig(device=device))
+
+
+def test_a_gpu_is_told_to_repeat_its_bits_and_everything_is_as_before_afterwards(monkeypatch):
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
+    with repeatable(torch.device("cpu")):
+        assert not torch.are_deterministic_algorithms_enabled()
+    with repeatable(torch.device("cuda")):
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.utils.deterministic.fill_uninitialized_memory
+    assert not torch.are_deterministic_algorithms_enabled()
+    assert torch.utils.deterministic.fill_uninitialized_memory
+
+
+def test_threads_are_as_many_as_asked_for_and_then_as_before():
+    before = torch.get_num_threads()
+    with threads(1):
+        assert torch.get_num_threads() == 1
+    assert torch.get_num_threads() == before

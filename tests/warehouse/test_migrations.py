@@ -39,6 +39,7 @@ def test_a_catalog_of_an_earlier_release_opens_with_everything_that_was_in_it(
     before = Lake(settings, Paths(settings.home.absolute()), catalog_at(catalog_url, revision))
     assert sa.inspect(before.catalog.engine).has_table("evaluations") == (revision > "0001")
     assert not sa.inspect(before.catalog.engine).has_table("rewards")
+    assert not sa.inspect(before.catalog.engine).has_table("training_rows")
     publish(before, draft("a", metrics={"kl": 0.5}), files)
     known = get(before, "champion")
     before.catalog.engine.dispose()

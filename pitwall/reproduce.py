@@ -1,0 +1,43 @@
+"""`pitwall reproduce`: the same weights again, or what is other."""
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def reproduce(
+    context: typer.Context,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")] = "latest",
+    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+) -> None:
+    """Make a version again from its manifest: parent, window, configuration, seeds, and what was known of its rows.
+
+    Nothing is published. Exit code 0: the same weights, bit for bit; 1: not, and the ingredient that differs is named.
+    """
+    from flows.reproducing import reproduce as again
+    from pitwall.terminal import Terminal
+
+    with Terminal(quiet=as_json, interrupted="interrupted; nothing was changed") as terminal:
+        found = again(context.obj.lake, version, terminal)
+    if as_json:
+        typer.echo(json.dumps(found.as_json(), indent=1))
+    else:
+        for note in found.notes:
+            typer.echo(note)
+        for other in found.differs:
+            typer.echo(f"differs: {other}")
+        typer.echo(
+            f"Version {found.version} is reproduced: the same weights, bit for bit."
+            if found.identical and found.start != "imported"
+            else f"Version {found.version} holds the weights that were imported."
+            if found.identical
+            else f"Version {found.version} is not reproduced."
+        )
+    if not found.identical:
+        raise typer.Exit(1)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(reproduce)
