@@ -51,6 +51,8 @@ class Settings(BaseSettings):
     """The scheduled training starts when at least this many rollouts are newer than the last trained version."""
     batch_rows: int = Field(default=262_144, ge=1)
     """Ingest commits about this many experiences as one partition; it bounds the memory."""
+    compact_rows: int = Field(default=262_144, ge=1)
+    """Upkeep joins small partitions of a run into ones of about this many experiences; one rollout is never split."""
     settle_seconds: float = Field(default=1.0, ge=0)
     """A freshly written file that does not parse is looked at again after this time before it counts as broken."""
 

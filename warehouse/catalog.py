@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Operati
 
 from schemas.errors import CatalogBusy, SettingsRejected
 
-REVISION = "0002"
+REVISION = "0004"
 """The newest migration; a test holds it against migrations/versions."""
 _MIGRATION_LOCK = 7_411_204_301
 

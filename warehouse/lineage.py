@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from schemas.space import Space
 from warehouse import tables as t
@@ -29,14 +30,29 @@ def untrained(lake: Lake, rollout_ids: Sequence[str]) -> int:
 
 
 def twin(lake: Lake, parent: int | None, window_id: str, config: dict[str, Any]) -> int | None:
-    """The first version of the same parent, window and configuration, if there is one."""
-    m = t.models.c
-    query = sa.select(m.version, m.config).where(
-        m.parent.is_(None) if parent is None else m.parent == parent, m.window_id == window_id
+    """The first version of the same parent, rows and configuration, if there is one.
+
+    Rows that were moved into another partition since are the same rows of another window.
+    """
+    m, w = t.models.c, t.windows.alias("asked").c
+    rows = sa.select(w.rows_sha256).where(w.window_id == window_id).scalar_subquery()
+    query = (
+        sa.select(m.version, m.config, m.window_id)
+        .join_from(t.models, t.windows)
+        .where(m.parent.is_(None) if parent is None else m.parent == parent, t.windows.c.rows_sha256 == rows)
+        .order_by(m.version)
     )
     with lake.catalog.read() as connection:
-        same = [row.version for row in connection.execute(query) if row.config == config]
-    return min(same, default=None)
+        asked = _members(connection, window_id)
+        for row in connection.execute(query).all():
+            if row.config == config and _members(connection, row.window_id) == asked:
+                return int(row.version)
+    return None
+
+
+def _members(connection: Connection, window_id: str) -> list[str]:
+    wr = t.window_rollouts.c
+    return list(connection.scalars(sa.select(wr.rollout_id).where(wr.window_id == window_id).order_by(wr.ordinal)))
 
 
 def environment(lake: Lake, space: Space) -> str | None:

@@ -94,6 +94,17 @@ def whole_file(target: Path, scratch: Path) -> Iterator[IO[bytes]]:
             unfinished.unlink(missing_ok=True)
 
 
+def made_young(target: Path) -> bool:
+    """Set a file's time to now; False when there is none. Garbage collection leaves young files alone."""
+    try:
+        os.utime(target)
+    except FileNotFoundError:
+        return False
+    except OSError:  # the file of another user: its age stays, and it is there
+        return target.exists()
+    return True
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a power cut, where the system can (Windows has no such call)."""
     if os.name == "nt":

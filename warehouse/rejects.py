@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from schemas.errors import LakeDamaged, NotRegistered
 from warehouse import tables as t
 from warehouse.lake import Lake
-from warehouse.paths import Paths, whole_file
+from warehouse.paths import Paths, made_young, whole_file
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Reject:
 def keep_file(paths: Paths, content_id: str, content: bytes) -> None:
     """Keep the bytes of a rejected file under their hash."""
     target = paths.reject(content_id)
-    if not target.exists():
+    if not made_young(target):
         with whole_file(target, paths.scratch) as file:
             file.write(gzip.compress(content, mtime=0))
 

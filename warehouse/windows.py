@@ -171,6 +171,8 @@ def _store(lake: Lake, manifest: WindowManifest) -> None:
             "created_at": now(),
         }
         if not lake.catalog.insert_new(connection, t.windows, [head]):
+            again = t.windows.update().where(t.windows.c.window_id == manifest.window_id)
+            connection.execute(again.values(used_at=head["created_at"]))
             return
         connection.execute(
             t.window_rollouts.insert(),
