@@ -17,15 +17,17 @@ _CHUNK = 500
 
 
 def untrained(lake: Lake, rollout_ids: Sequence[str]) -> int:
-    """How many of these rollouts no version was trained on."""
+    """How many of these rollouts no version was trained on; those that retention dropped do not count."""
     used = sa.select(t.window_rollouts.c.rollout_id).join(
         t.models, t.models.c.window_id == t.window_rollouts.c.window_id
     )
+    dropped = sa.select(t.rollouts.c.rollout_id).where(t.rollouts.c.dropped_at.is_not(None))
     known: set[str] = set()
     with lake.catalog.read() as connection:
         for start in range(0, len(rollout_ids), _CHUNK):
             some = rollout_ids[start : start + _CHUNK]
             known.update(connection.scalars(used.where(t.window_rollouts.c.rollout_id.in_(some))))
+            known.update(connection.scalars(dropped.where(t.rollouts.c.rollout_id.in_(some))))
     return len(set(rollout_ids) - known)
 
 

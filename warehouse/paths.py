@@ -45,9 +45,14 @@ class Paths:
         """Where a partition of this content lies."""
         return self.experiences / f"run={hive_value(run)}" / f"part-{sha256[:32]}.parquet"
 
+    @property
+    def rejects(self) -> Path:
+        """Bytes of rejected files."""
+        return self.home / "rejects"
+
     def reject(self, content_sha256: str) -> Path:
         """Where the bytes of a rejected file are kept."""
-        return self.home / "rejects" / content_sha256[:2] / f"{content_sha256}.gz"
+        return self.rejects / content_sha256[:2] / f"{content_sha256}.gz"
 
     def model(self, version: int) -> Path:
         """The folder of a version."""

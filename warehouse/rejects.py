@@ -78,7 +78,7 @@ def raw(lake: Lake, reject_id: int) -> bytes:
         LakeDamaged: the kept bytes of a file are gone.
     """
     r = t.rejects.c
-    query = sa.select(r.row_index, r.content_id, r.raw).where(r.reject_id == reject_id)
+    query = sa.select(r.row_index, r.content_id, r.raw, r.resolved_by).where(r.reject_id == reject_id)
     with lake.catalog.read() as connection:
         row = connection.execute(query).one_or_none()
     if row is None:
@@ -86,6 +86,11 @@ def raw(lake: Lake, reject_id: int) -> bytes:
     if row.row_index >= 0:
         return bytes(row.raw)
     kept = lake.paths.reject(row.content_id)
+    if row.resolved_by is not None and not kept.exists():
+        raise NotRegistered(
+            f"reject {reject_id} came in after all as rollout {row.resolved_by}; the bytes that were turned away are "
+            "no longer kept. See: pitwall rejects --all"
+        )
     try:
         return gzip.decompress(kept.read_bytes())
     except (OSError, EOFError) as error:

@@ -68,13 +68,17 @@ class _Standings:
     """Of every version in the champion's space."""
     trained: int | None
     """The newest of these that was trained."""
+    dropped: frozenset[int]
+    """Of these, the ones that retention dropped: they cannot be driven."""
 
     @classmethod
     def read(cls, connection: Connection) -> "_Standings":
         champion = resolve(connection, CHAMPION)
         m, moves = t.models.c, t.alias_moves.c
         space = sa.select(m.space_id).where(m.version == champion).scalar_subquery()
-        kin = connection.execute(sa.select(m.version, m.parent, m.window_id).where(m.space_id == space)).all()
+        kin = connection.execute(
+            sa.select(m.version, m.parent, m.window_id, m.dropped_at).where(m.space_id == space)
+        ).all()
         ways = sa.select(moves.from_version, moves.to_version).where(moves.alias == CHAMPION).order_by(moves.move_id)
         out: set[int] = set()
         for origin, target in connection.execute(ways):
@@ -89,6 +93,7 @@ class _Standings:
             out=frozenset(out),
             parents={row.version: row.parent for row in kin},
             trained=max((row.version for row in kin if row.window_id is not None), default=None),
+            dropped=frozenset(row.version for row in kin if row.dropped_at is not None),
         )
 
 
@@ -112,7 +117,8 @@ class _Evidence:
     def judged(self) -> int | None:
         """The newest version from the champion on that can be judged."""
         some = [version for version in self.returns if version >= self.standings.champion and self.suffices(version)]
-        return max((version for version in some if version not in self.standings.out), default=None)
+        barred = self.standings.out | self.standings.dropped
+        return max((version for version in some if version not in barred), default=None)
 
     def to_drive(self, champion: int) -> int:
         """The newest trained version while it is on trial, else the champion."""

@@ -16,6 +16,7 @@ import pyarrow as pa
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
+from schemas.errors import LakeDamaged
 from schemas.window import WindowManifest
 from warehouse import tables as t
 from warehouse.lake import Lake
@@ -58,6 +59,7 @@ _FOLLOWERS = sa.select(_MEMBER.c.run_id, _MEMBER.c.position, _AFTER.c.rollout_id
         _AFTER.c.position == _MEMBER.c.position + 1,
         _AFTER.c.space_id == _MEMBER.c.space_id,
         _AFTER.c.superseded_by.is_(None),
+        _AFTER.c.dropped_at.is_(None),
     ),
     isouter=True,
 )
@@ -81,11 +83,18 @@ class _Part:
 def window_rows(lake: Lake, manifest: WindowManifest) -> pa.Table:
     """The window's rows, checked against the hashes of its partitions, and the rows that follow it.
 
+    Where the file of a member was removed, the same rows are read where they lie today.
+
     Raises:
         LakeDamaged: a partition is gone, or is not the file that was selected.
     """
     ids = [member.rollout_id for member in manifest.rollouts]
-    places = {m.rollout_id: (m.path, m.partition_sha256, m.first_row, m.rows) for m in manifest.rollouts}
+    moved = _moved(lake, manifest)
+    places = {
+        m.rollout_id: (m.path, m.partition_sha256, m.first_row, m.rows)
+        for m in manifest.rollouts
+        if m.rollout_id not in moved
+    }
     return _table(lake, [*_parts(lake, ids, places), *_parts(lake, _followers(lake, ids), None)])
 
 
@@ -96,6 +105,29 @@ def rollout_rows(lake: Lake, ids: Sequence[str]) -> pa.Table:
         LakeDamaged: a partition is gone, or is not the file that was committed.
     """
     return _table(lake, _parts(lake, ids, {}))
+
+
+def _moved(lake: Lake, manifest: WindowManifest) -> set[str]:
+    """Members whose partition was removed since; the ledger has their rows elsewhere, and they are the same."""
+    with lake.catalog.read() as connection:
+        removed = set(connection.scalars(sa.select(_p.partition_id).where(_p.removed_at.is_not(None))))
+        gone = {m.rollout_id: m for m in manifest.rollouts if m.partition_sha256 in removed}
+        ids = list(gone)
+        for start in range(0, len(ids), _CHUNK):
+            some = sa.select(_r.rollout_id, _r.rows_sha256, _r.dropped_at, _r.dropped_by)
+            for row in connection.execute(some.where(_r.rollout_id.in_(ids[start : start + _CHUNK]))):
+                if row.dropped_at is not None:
+                    raise LakeDamaged(
+                        f"{gone[row.rollout_id].path}: retention dropped rollout {row.rollout_id} on "
+                        f"{row.dropped_at:%Y-%m-%d} ({row.dropped_by}), and its rows are gone. "
+                        "See: pitwall sql 'from dropped'"
+                    )
+                if row.rows_sha256 != gone[row.rollout_id].rows_sha256:
+                    raise LakeDamaged(
+                        f"the catalog names other rows for rollout {row.rollout_id} than window "
+                        f"{manifest.window_id[:12]}. Restore the lake from a backup: pitwall restore SOURCE"
+                    )
+    return set(gone)
 
 
 def _parts(lake: Lake, ids: Sequence[str], places: dict[str, tuple[str, str, int, int]] | None) -> list[_Part]:

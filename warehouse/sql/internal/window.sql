@@ -41,6 +41,7 @@ with candidate as (
     from rollouts
     left join attributions on attributions.rollout_id = rollouts.rollout_id
     where rollouts.superseded_by is null
+      and rollouts.dropped_at is null
       and (cast(:run as text) is null or rollouts.run_id = :run)
       and (cast(:runs_of as text) is null
           or substr(rollouts.run_id, 1, length(cast(:runs_of as text)) + 1) = cast(:runs_of as text) || '.')

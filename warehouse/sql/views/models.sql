@@ -13,6 +13,8 @@
 --   manifest_sha256  sha256 of its manifest
 --   config           JSON: the training's configuration
 --   created_at       when it was published, UTC
+--   dropped_at       when retention dropped it, UTC; only manifest and card stay. NULL while it is whole
+--   dropped_by       the rule
 with pointers as (
     select version, string_agg(alias, ', ' order by alias) as aliases from catalog.aliases group by version
 )
@@ -28,7 +30,9 @@ select
     models.folder,
     models.manifest_sha256,
     models.config,
-    models.created_at
+    models.created_at,
+    models.dropped_at,
+    models.dropped_by
 from catalog.models as models
 left join pointers on pointers.version = models.version
 left join catalog.windows as windows on windows.window_id = models.window_id
