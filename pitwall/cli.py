@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall import drive, ingest, lap, loop, maintain, models, session, settings, sql, train, up
+from pitwall import backup, drive, ingest, lap, loop, maintain, models, session, settings, sql, train, up
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ train.register(app)
 sql.register(app)
 app.add_typer(models.app, name="models")
 maintain.register(app)
+backup.register(app)
 settings.register(app)
 up.register(app)
 
