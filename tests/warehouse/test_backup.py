@@ -9,6 +9,7 @@ import pytest
 from schemas.errors import LakeDamaged, SettingsRejected, StorageBusy
 from schemas.settings import Settings
 from schemas.window import Window
+from tests.warehouse.databases import on_both, sqlite_lake
 from tests.warehouse.days import as_if_passed
 from tests.warehouse.drafts import draft, files
 from tests.warehouse.old_lake import contents
@@ -25,6 +26,8 @@ from warehouse.window_rows import window_rows
 from warehouse.windows import select, stored
 
 _spawn = multiprocessing.get_context("spawn")
+
+lake_fixture = sqlite_lake
 
 
 @pytest.fixture
@@ -45,6 +48,7 @@ def fill(lake: Lake, folder: Path) -> str:
     return window
 
 
+@on_both
 def test_a_restored_lake_is_the_same_and_goes_on(lake: Lake, other: Lake, tmp_path: Path) -> None:
     window = fill(lake, tmp_path)
     done = backup(lake, tmp_path / "copy")
@@ -57,7 +61,8 @@ def test_a_restored_lake_is_the_same_and_goes_on(lake: Lake, other: Lake, tmp_pa
     assert publish(other, draft("b"), files).version == 2 and prove(other) == 5
 
 
-def test_a_catalog_moves_between_databases(lake: Lake, catalog_url: str, tmp_path: Path) -> None:
+@on_both
+def test_a_catalog_moves_between_databases(lake: Lake, tmp_path: Path) -> None:
     """From the lake of either database to SQLite, and on to the other one, where numbers go on."""
     here = Lake.open(Settings.load(home=tmp_path / "here", catalog="", settle_seconds=0))
     fill(here, tmp_path)
@@ -80,6 +85,7 @@ def test_a_second_backup_copies_only_what_is_new(lake: Lake, other: Lake, tmp_pa
     assert snapshot(other) == snapshot(lake)
 
 
+@on_both
 def test_a_backup_while_another_process_ingests_holds_everything_that_it_names(
     lake: Lake, other: Lake, tmp_path: Path
 ) -> None:

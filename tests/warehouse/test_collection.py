@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from schemas.errors import LakeDamaged, NotRegistered
 from schemas.window import Window
+from tests.warehouse.databases import on_both, sqlite_lake
 from tests.warehouse.days import as_if_passed
 from tests.warehouse.drafts import draft, files
 from tests.warehouse.rollouts import rows, sql, under, write
@@ -23,6 +24,8 @@ from warehouse.registry import publish, read_file
 from warehouse.rejects import raw, rejects
 from warehouse.window_rows import window_rows
 from warehouse.windows import select, stored
+
+lake_fixture = sqlite_lake
 
 
 def held(lake: Lake) -> set[str]:
@@ -41,6 +44,7 @@ def lost(lake: Lake, name: str, content: bytes = b"left") -> Path:
     return path
 
 
+@on_both
 def test_retired_partitions_go_when_the_grace_is_over_and_not_before(lake: Lake, tmp_path: Path) -> None:
     one_by_one(lake, tmp_path / "a", 3)
     compact(lake)
@@ -83,6 +87,7 @@ def test_what_a_window_selected_lately_names_stays_because_a_training_may_be_at_
     assert len(window_rows(lake, manifest)) == 16, "the same rows, read where they lie now"
 
 
+@on_both
 def test_pinned_files_are_released_on_demand_and_their_windows_read_the_same_rows(lake: Lake, tmp_path: Path) -> None:
     one_by_one(lake, tmp_path / "a", 3)
     manifest = select(lake, Window(newest=2))
@@ -119,6 +124,7 @@ def sql_catalog(lake: Lake, statement: str) -> list[tuple[object, ...]]:
         return [tuple(row) for row in connection.execute(sa.text(statement))]
 
 
+@on_both
 def test_files_that_no_row_names_are_written_down_first_and_deleted_later(lake: Lake, tmp_path: Path) -> None:
     one_by_one(lake, tmp_path / "a", 1)
     publish(lake, draft(), files)

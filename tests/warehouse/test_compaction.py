@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from schemas.settings import Settings
 from schemas.window import Window
+from tests.warehouse.databases import on_both, sqlite_lake
 from tests.warehouse.drafts import SPACE, draft, files
 from tests.warehouse.rollouts import rows, snapshot, sql, under, write
 from warehouse import lineage
@@ -27,6 +28,8 @@ from warehouse.window_rows import rollout_rows, window_rows
 from warehouse.windows import select, stored
 
 _spawn = multiprocessing.get_context("spawn")
+
+lake_fixture = sqlite_lake
 
 
 def one_by_one(lake: Lake, folder: Path, count: int, first: int = 0) -> None:
@@ -63,6 +66,7 @@ def prove(lake: Lake) -> int:
     return len(found)
 
 
+@on_both
 def test_the_partitions_of_a_run_become_one_with_the_same_rows(lake: Lake, tmp_path: Path) -> None:
     one_by_one(lake, tmp_path / "a", 5)
     one_by_one(lake, tmp_path / "b", 3)
@@ -93,6 +97,7 @@ def paths_of(lake: Lake) -> list[tuple[str, str]]:
         ]
 
 
+@on_both
 def test_only_partitions_with_the_same_columns_are_joined(lake: Lake, tmp_path: Path) -> None:
     folder = tmp_path / "a"
     for index in range(6):
@@ -106,6 +111,7 @@ def test_only_partitions_with_the_same_columns_are_joined(lake: Lake, tmp_path: 
     assert prove(lake) == 6
 
 
+@on_both
 def test_a_window_of_a_version_finds_the_same_rows_and_the_same_training_is_known(lake: Lake, tmp_path: Path) -> None:
     one_by_one(lake, tmp_path / "a", 4)
     manifest = select(lake, Window(newest=2))
@@ -170,6 +176,7 @@ def test_bytes_that_lie_where_a_partition_belongs_must_be_its_own(lake: Lake, tm
     assert time.time() - target.stat().st_mtime < 60, "young again, or a collector would take it"
 
 
+@on_both
 def test_processes_that_ingest_and_compact_at_once_lose_nothing(lake: Lake, tmp_path: Path) -> None:
     one_by_one(lake, tmp_path / "a", 6)
     address = str(lake.settings.home), lake.settings.catalog, str(tmp_path / "a")

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from schemas.errors import LakeDamaged, NotRegistered
 from schemas.window import Window
+from tests.warehouse.databases import on_both, sqlite_lake
 from tests.warehouse.days import as_if_passed
 from tests.warehouse.drafts import draft, files
 from tests.warehouse.rollouts import sql, under
@@ -24,6 +25,8 @@ from warehouse.registry import candidates, get, publish, read_file, read_manifes
 from warehouse.retention import RetentionReport, retain
 from warehouse.window_rows import window_rows
 from warehouse.windows import select, stored
+
+lake_fixture = sqlite_lake
 
 
 def positions(lake: Lake, view: str = "rollouts") -> list[int]:
@@ -72,6 +75,7 @@ def test_a_rule_keeps_what_it_says_and_the_account_balances(
     assert lineage.untrained(lake, ids) == len(kept)
 
 
+@on_both
 def test_rows_leave_the_disk_with_the_next_compaction_and_a_collection_after_the_grace(
     lake: Lake, tmp_path: Path
 ) -> None:
@@ -96,6 +100,7 @@ def test_a_partition_whose_rollouts_are_all_dropped_is_retired_at_once(lake: Lak
     assert len(collect(lake).removed) == 2 and sql(lake, "select count(*) from experiences") == [(0,)]
 
 
+@on_both
 def test_members_of_a_living_window_and_the_rollouts_right_after_them_stay(lake: Lake, tmp_path: Path) -> None:
     one_by_one(lake, tmp_path / "a", 6)
     window = train_on(lake, 1, 2)
@@ -134,6 +139,7 @@ def test_a_loop_that_is_not_finished_keeps_its_rollouts(lake: Lake, tmp_path: Pa
     assert sql(lake, "select distinct run_id from rollouts") == [("racing.001",)]
 
 
+@on_both
 def test_old_versions_keep_manifest_and_card_and_release_their_rollouts(lake: Lake, tmp_path: Path) -> None:
     one_by_one(lake, tmp_path / "a", 8)
     for number in range(4):
