@@ -85,7 +85,6 @@ def test_a_second_backup_copies_only_what_is_new(lake: Lake, other: Lake, tmp_pa
     assert snapshot(other) == snapshot(lake)
 
 
-@on_both
 def test_a_backup_while_another_process_ingests_holds_everything_that_it_names(
     lake: Lake, other: Lake, tmp_path: Path
 ) -> None:

@@ -176,7 +176,7 @@ def test_bytes_that_lie_where_a_partition_belongs_must_be_its_own(lake: Lake, tm
     assert time.time() - target.stat().st_mtime < 60, "young again, or a collector would take it"
 
 
-@on_both
+@pytest.mark.parametrize("lake", ["postgresql"], indirect=True)  # on SQLite see test_compaction_killed.py
 def test_processes_that_ingest_and_compact_at_once_lose_nothing(lake: Lake, tmp_path: Path) -> None:
     one_by_one(lake, tmp_path / "a", 6)
     address = str(lake.settings.home), lake.settings.catalog, str(tmp_path / "a")

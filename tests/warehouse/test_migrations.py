@@ -63,7 +63,7 @@ def _read_everything(lake: Lake) -> None:
     assert select(lake, Window(newest=3)).rows_sha256 == stored(lake, window).rows_sha256
 
 
-@pytest.mark.parametrize("statement", range(1, 15, 4))
+@pytest.mark.parametrize("statement", (1, 9))
 def test_an_upgrade_that_fails_at_any_statement_leaves_the_old_catalog(
     catalog_url: str, tmp_path: Path, statement: int
 ) -> None:
