@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from pitwall import (
+    backup,
     drive,
     ingest,
     lap,
     loop,
+    maintain,
     models,
     reproduce,
     rescore,
@@ -45,6 +47,8 @@ trace.register(app)
 reproduce.register(app)
 app.add_typer(models.app, name="models")
 verify.register(app)
+maintain.register(app)
+backup.register(app)
 settings.register(app)
 up.register(app)
 

@@ -45,7 +45,8 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
             parent = "" if model.parent is None else str(model.parent)
             made = f"{model.created_at:%Y-%m-%d %H:%M:%S}"
             window = (model.window_id or "")[:12]
-            table.add_row(str(model.version), ", ".join(model.aliases), model.start, parent, window, figures, made)
+            names = ", ".join(model.aliases) if model.dropped_at is None else f"dropped {model.dropped_at:%Y-%m-%d}"
+            table.add_row(str(model.version), names, model.start, parent, window, figures, made)
         session.console().print(table, markup=False)
 
 

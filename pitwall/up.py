@@ -20,7 +20,7 @@ from pitwall.processes import Child, interruptible
 from schemas.errors import PitwallError, SettingsRejected
 
 POOL = "local"
-DEPLOYMENTS = ("ingest/landing", "train/ppo", "lap/racing")
+DEPLOYMENTS = ("ingest/landing", "train/ppo", "lap/racing", "maintain/lake")
 _PATIENCE = 180.0
 """Seconds for a first start on a slow disk; a server with a new database takes 20."""
 

@@ -55,6 +55,20 @@ class Settings(BaseSettings):
     max_file_mib: int = Field(default=64, ge=1, le=1024)
     """A file of more MiB, unpacked, is neither a rollout nor a policy: it is refused before it is read. The largest
     that the engine writes has 8."""
+    compact_rows: int = Field(default=262_144, ge=1)
+    """Upkeep joins small partitions of a run into ones of about this many experiences; one rollout is never split."""
+    keep_rollouts: int | None = Field(default=None, ge=1)
+    """Upkeep drops rollouts that are not among the newest so many; empty: never. What a living version needs stays."""
+    keep_days: float | None = Field(default=None, gt=0)
+    """Upkeep drops rollouts that came in longer ago; empty: never. With `keep_rollouts` each keeps what it wants."""
+    keep_models: int | None = Field(default=None, ge=1)
+    """Upkeep drops the weights of versions that are not among the newest so many and have no alias; empty: never."""
+    grace_days: float = Field(default=7, ge=0)
+    """Files that nothing refers to are deleted this much later, and nothing younger is dropped or deleted.
+    Below the length of a training or a query it takes their files; 0 only where nothing else is at work."""
+    release_pinned: bool = False
+    """Also delete retired partitions that windows of living versions name, once the same rows (by hash) lie in a
+    newer one, where those windows then read them. Off: they stay, bit for bit the files of the manifest."""
     settle_seconds: float = Field(default=1.0, ge=0)
     """A freshly written file that does not parse is looked at again after this time before it counts as broken."""
 

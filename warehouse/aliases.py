@@ -112,8 +112,17 @@ def resolve(connection: Connection, version: int | str) -> int:
 
 
 def move(catalog: Catalog, connection: Connection, alias: str, version: int, reason: str) -> Move:
-    """Point `alias` at `version` within the caller's transaction, which holds the lock on models."""
+    """Point `alias` at `version` within the caller's transaction, which holds the lock on models.
+
+    Raises NotRegistered where retention dropped the version.
+    """
     before = connection.execute(sa.select(aliases.c.version).where(aliases.c.alias == alias)).scalar()
+    dropped = connection.execute(sa.select(models.c.dropped_by).where(models.c.version == version)).scalar()
+    if dropped is not None:
+        raise NotRegistered(
+            f"version {version} was dropped by retention ({dropped}) and cannot be driven any more. "
+            "Choose another; see: pitwall models list"
+        )
     if before != version:
         moved_at = now()
         catalog.upsert(connection, aliases, [{"alias": alias, "version": version, "moved_at": moved_at}])

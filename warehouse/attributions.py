@@ -53,6 +53,7 @@ def pending(lake: Lake, newest_version: int) -> list[Waiting]:
         .join_from(t.rollouts, t.attributions, isouter=True)
         .where(
             r.superseded_by.is_(None),
+            r.dropped_at.is_(None),
             sa.or_(a.rollout_id.is_(None), sa.and_(a.version.is_(None), a.tried_through < newest_version)),
         )
         .order_by(r.space_id, r.run_id, r.position)

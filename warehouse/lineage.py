@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.engine import Connection
 
 from warehouse import tables as t
 from warehouse.lake import Lake
@@ -15,27 +16,44 @@ _CHUNK = 500
 
 
 def untrained(lake: Lake, rollout_ids: Sequence[str]) -> int:
-    """How many of these rollouts no version was trained on."""
+    """How many of these rollouts no version was trained on; those that retention dropped do not count."""
     used = sa.select(t.window_rollouts.c.rollout_id).join(
         t.models, t.models.c.window_id == t.window_rollouts.c.window_id
     )
+    dropped = sa.select(t.rollouts.c.rollout_id).where(t.rollouts.c.dropped_at.is_not(None))
     known: set[str] = set()
     with lake.catalog.read() as connection:
         for start in range(0, len(rollout_ids), _CHUNK):
             some = rollout_ids[start : start + _CHUNK]
             known.update(connection.scalars(used.where(t.window_rollouts.c.rollout_id.in_(some))))
+            known.update(connection.scalars(dropped.where(t.rollouts.c.rollout_id.in_(some))))
     return len(set(rollout_ids) - known)
 
 
 def twin(lake: Lake, parent: int | None, window_id: str, config: dict[str, Any]) -> int | None:
-    """The first version of the same parent, window and configuration, if there is one."""
-    m = t.models.c
-    query = sa.select(m.version, m.config).where(
-        m.parent.is_(None) if parent is None else m.parent == parent, m.window_id == window_id
+    """The first version of the same parent, rows and configuration, if there is one.
+
+    Rows that were moved into another partition since are the same rows of another window.
+    """
+    m, w = t.models.c, t.windows.alias("asked").c
+    rows = sa.select(w.rows_sha256).where(w.window_id == window_id).scalar_subquery()
+    query = (
+        sa.select(m.version, m.config, m.window_id)
+        .join_from(t.models, t.windows)
+        .where(m.parent.is_(None) if parent is None else m.parent == parent, t.windows.c.rows_sha256 == rows)
+        .order_by(m.version)
     )
     with lake.catalog.read() as connection:
-        same = [row.version for row in connection.execute(query) if row.config == config]
-    return min(same, default=None)
+        asked = _members(connection, window_id)
+        for row in connection.execute(query).all():
+            if row.config == config and _members(connection, row.window_id) == asked:
+                return int(row.version)
+    return None
+
+
+def _members(connection: Connection, window_id: str) -> list[str]:
+    wr = t.window_rollouts.c
+    return list(connection.scalars(sa.select(wr.rollout_id).where(wr.window_id == window_id).order_by(wr.ordinal)))
 
 
 def environment(lake: Lake, version: int) -> str | None:

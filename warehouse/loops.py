@@ -130,6 +130,7 @@ def waiting(lake: Lake, loop_id: str) -> str | None:
             .where(
                 r.run_id.in_(runs),
                 r.superseded_by.is_(None),
+                r.dropped_at.is_(None),
                 r.rollout_id.not_in(taken),
                 t.attributions.c.version.is_not(None),
             )

@@ -26,7 +26,7 @@ def mended(lake: Lake, rollouts: Mapping[str, Mapping[str, Any]], frames: Sequen
     query = (
         sa.select(r.rollout_id, r.file_name, r.source, r.rows_in_file, r.first_row, r.rows, p.path, p.partition_id)
         .join_from(t.rollouts, t.partitions)
-        .where(r.rejected_rows > 0, r.superseded_by.is_(None), r.source.in_(sources))
+        .where(r.rejected_rows > 0, r.superseded_by.is_(None), r.dropped_at.is_(None), r.source.in_(sources))
     )
     flawed = defaultdict(list)
     with lake.catalog.read() as connection:

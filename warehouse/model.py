@@ -35,6 +35,9 @@ class Model:
     aliases: tuple[str, ...]
     metrics: dict[str, float]
     files: dict[str, FileEntry]
+    dropped_at: datetime.datetime | None = None
+    """By retention; of the files only manifest and card stay."""
+    dropped_by: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, for `--json`."""
@@ -51,6 +54,8 @@ class Model:
             "aliases": list(self.aliases),
             "metrics": self.metrics,
             "files": {name: entry.model_dump() for name, entry in self.files.items()},
+            "dropped_at": self.dropped_at and self.dropped_at.isoformat() + "Z",
+            "dropped_by": self.dropped_by,
         }
 
 
@@ -92,6 +97,8 @@ def load_models(connection: Connection, paths: Paths, numbers: Sequence[int] | N
             aliases=tuple(names[row.version]),
             metrics=figures[row.version],
             files=files[row.version],
+            dropped_at=row.dropped_at,
+            dropped_by=row.dropped_by,
         )
         for row in found
     ]

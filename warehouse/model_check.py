@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from schemas.manifest import MANIFEST
+from schemas.manifest import CARD, MANIFEST
 from warehouse import tables as t
 from warehouse.aliases import CHAMPION, LATEST
 from warehouse.checksum import mismatch
@@ -20,10 +20,11 @@ _m, _f = t.models.c, t.model_files.c
 
 
 def model_files(lake: Lake) -> list[Any]:
-    """What the catalog says of every file of every version."""
+    """What the catalog says of every file of every version; of a dropped one only manifest and card are there."""
     query = (
         sa.select(_m.version, _m.folder, _m.manifest_sha256, _f.name, _f.sha256, _f.bytes)
         .join_from(t.models, t.model_files, isouter=True)
+        .where(sa.or_(_m.dropped_at.is_(None), _f.name.in_((MANIFEST, CARD))))
         .order_by(_m.version, _f.name)
     )
     with lake.catalog.read() as connection:

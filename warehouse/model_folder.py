@@ -13,12 +13,11 @@ from pathlib import Path
 from schemas.errors import StorageBusy
 from warehouse.paths import Paths, sync_folder, what_helps
 
-ORPHAN_GRACE_SECONDS = 7 * 24 * 3600
-"""How long a folder that no version owns is kept aside before it is removed."""
-
 
 def put_folder(paths: Paths, version: int, files: Mapping[str, bytes]) -> Path:
     """Write `files`, in their order, as the folder of `version`; whatever a crash left under that name is moved aside.
+
+    What lies aside is garbage; warehouse/collection.py removes it a time of grace later.
 
     Raises:
         StorageBusy: the disk is full, or another program holds the folder.
@@ -45,11 +44,3 @@ def put_folder(paths: Paths, version: int, files: Mapping[str, bytes]) -> Path:
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
     return target
-
-
-def remove_old_orphans(paths: Paths) -> None:
-    """Remove folders that were moved aside more than the time of grace ago."""
-    for folder in paths.scratch.glob("orphan-*"):
-        moved_at_ns = folder.name.rpartition("-")[2]
-        if moved_at_ns.isdecimal() and time.time_ns() - int(moved_at_ns) > ORPHAN_GRACE_SECONDS * 10**9:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -8,13 +8,14 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from pathlib import Path
 
 import polars as pl
 
 from schemas.errors import LakeDamaged
 from schemas.space import Space
 from warehouse.fingerprint import fingerprints
-from warehouse.paths import Paths, whole_file
+from warehouse.paths import Paths, made_young, whole_file
 
 ROWS_PER_GROUP = 32_768
 """Small enough that reading one rollout touches little, large enough to compress."""
@@ -54,7 +55,7 @@ def write_partition(paths: Paths, run: str, frame: pl.DataFrame, space: Space, t
     content = buffer.getbuffer()
     identity = hashlib.sha256(content).hexdigest()
     target = paths.partition(run, identity)
-    if not (target.exists() and target.stat().st_size == len(content)):  # Windows replaces no file that is being read
+    if not _lies_there(target, identity):  # Windows replaces no file that is being read
         with whole_file(target, paths.scratch) as file:
             file.write(content)
     sizes = frame.group_by("rollout_id", maintain_order=True).len().rows()
@@ -83,6 +84,11 @@ def read_ranges(
         raise LakeDamaged(f"{path}: its bytes are not those that were committed. Restore it from a backup of the lake")
     rows = pl.scan_parquet(io.BytesIO(content)).select(pl.exclude(without))
     return pl.concat([rows.slice(first, length) for first, length in _joined(ranges)]).collect()
+
+
+def _lies_there(target: Path, sha256: str) -> bool:
+    """Whether these very bytes lie there already; they are young again then, so that no collector takes them."""
+    return made_young(target) and hashlib.sha256(target.read_bytes()).hexdigest() == sha256
 
 
 def _joined(ranges: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -24,8 +24,9 @@ _RESTORE = "Put the file back from a backup of the lake"
 
 
 def partitions(lake: Lake) -> list[Any]:
-    """What the catalog says of every partition, oldest first."""
-    query = sa.select(_p.partition_id, _p.path, _p.bytes, _p.rows, _p.retired_at).order_by(_p.created_at, _p.path)
+    """What the catalog says of every partition whose file upkeep has not removed, oldest first."""
+    query = sa.select(_p.partition_id, _p.path, _p.bytes, _p.rows, _p.retired_at).where(_p.removed_at.is_(None))
+    query = query.order_by(_p.created_at, _p.path)
     with lake.catalog.read() as connection:
         return list(connection.execute(query).all())
 

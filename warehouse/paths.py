@@ -107,6 +107,17 @@ def what_helps(error: OSError) -> str:
     return "Free the disk or close the program that holds it"
 
 
+def made_young(target: Path) -> bool:
+    """Set a file's time to now; False when there is none. Garbage collection leaves young files alone."""
+    try:
+        os.utime(target)
+    except FileNotFoundError:
+        return False
+    except OSError:  # the file of another user: its age stays, and it is there
+        return target.exists()
+    return True
+
+
 def sync_folder(folder: Path) -> None:
     """Make a rename in `folder` survive a power cut, where the system can (Windows has no such call)."""
     if os.name == "nt":

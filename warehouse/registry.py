@@ -23,7 +23,7 @@ from warehouse.catalog import now
 from warehouse.lake import Lake
 from warehouse.model import Model, load_models, load_spaces
 from warehouse.model_card import model_card
-from warehouse.model_folder import put_folder, remove_old_orphans
+from warehouse.model_folder import put_folder
 from warehouse.tables import aliases, metrics, model_files, models, spaces, training_rows, windows
 
 _FILE_NAME = re.compile(r"[\w][\w.-]{0,127}", re.ASCII)
@@ -80,7 +80,6 @@ def publish(
         if connection.execute(sa.select(aliases.c.alias).where(aliases.c.alias == CHAMPION)).first() is None:
             move(lake.catalog, connection, CHAMPION, version, "the first version")
         folder = put_folder(lake.paths, version, files)
-    remove_old_orphans(lake.paths)
     return Version(version, folder, is_new=True)
 
 
@@ -97,10 +96,12 @@ def versions(lake: Lake) -> list[Model]:
 
 
 def candidates(lake: Lake, space: Space | None = None) -> list[Candidate]:
-    """Versions that may have driven a rollout of this space (same widths), newest first."""
+    """Versions with weights that may have driven a rollout of this space (same widths), newest first."""
     with lake.catalog.read() as connection:
         found = connection.execute(
-            sa.select(models.c.version, models.c.space_id).order_by(models.c.version.desc())
+            sa.select(models.c.version, models.c.space_id)
+            .where(models.c.dropped_at.is_(None))
+            .order_by(models.c.version.desc())
         ).all()
         known = load_spaces(connection, {row.space_id for row in found})
     return [
@@ -121,6 +122,11 @@ def read_file(lake: Lake, version: int | str, name: str) -> bytes:
     if name not in model.files:
         raise NotRegistered(f"version {model.version} has no file {name!r}; it has {', '.join(model.files)}")
     path = model.folder / name
+    if model.dropped_at is not None and name not in (MANIFEST, CARD):
+        raise NotRegistered(
+            f"version {model.version} was dropped by retention on {model.dropped_at:%Y-%m-%d} ({model.dropped_by}); "
+            "of its files only manifest and card stay. See: pitwall models list"
+        )
     wanted = model.files[name]
     what_next = f"Put the file back from a copy, or drive another version: pitwall models rollback {CHAMPION}"
     try:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from schemas.errors import LakeDamaged, NotRegistered
 from warehouse import tables as t
 from warehouse.lake import Lake
-from warehouse.paths import Paths, whole_file
+from warehouse.paths import Paths, made_young, whole_file
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Reject:
 def keep_file(paths: Paths, content_id: str, content: bytes) -> None:
     """Keep the bytes of a rejected file under their hash."""
     target = paths.reject(content_id)
-    if not target.exists():
+    if not made_young(target):
         with whole_file(target, paths.scratch) as file:
             file.write(gzip.compress(content, mtime=0))
 
@@ -78,7 +78,9 @@ def raw(lake: Lake, reject_id: int) -> bytes:
         LakeDamaged: the kept bytes of a file are gone, or it was too large to be kept.
     """
     r = t.rejects.c
-    query = sa.select(r.row_index, r.content_id, r.raw, r.file_path, r.reason).where(r.reject_id == reject_id)
+    query = sa.select(r.row_index, r.content_id, r.raw, r.file_path, r.reason, r.resolved_by).where(
+        r.reject_id == reject_id
+    )
     with lake.catalog.read() as connection:
         row = connection.execute(query).one_or_none()
     if row is None:
@@ -86,6 +88,11 @@ def raw(lake: Lake, reject_id: int) -> bytes:
     if row.row_index >= 0:
         return bytes(row.raw)
     kept = lake.paths.reject(row.content_id)
+    if row.resolved_by is not None and not kept.exists():
+        raise NotRegistered(
+            f"reject {reject_id} came in after all as rollout {row.resolved_by}; the bytes that were turned away are "
+            "no longer kept. See: pitwall rejects --all"
+        )
     try:
         return gzip.decompress(kept.read_bytes())
     except (OSError, EOFError) as error:

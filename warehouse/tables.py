@@ -58,7 +58,9 @@ partitions = Table(
     Column("space_id", String(16), ForeignKey("spaces.space_id"), nullable=False),
     Column("terms", JSON, nullable=False),  # names of the reward terms, each a column term_<name>
     Column("created_at", DateTime, nullable=False),
-    Column("retired_at", DateTime),
+    Column("retired_at", DateTime),  # no rollout is read from it any more, except by windows that name it
+    Column("replaced_by", String(64)),  # partition that holds its rows since
+    Column("removed_at", DateTime),  # its file was deleted
 )
 
 rollouts = Table(
@@ -87,6 +89,8 @@ rollouts = Table(
     Column("warnings", JSON, nullable=False),
     Column("superseded_by", String(64)),  # a mended file took its place
     Column("ingested_at", DateTime, nullable=False, index=True),
+    Column("dropped_at", DateTime),  # by retention: its rows leave the lake, this row stays
+    Column("dropped_by", Text),  # the rule
 )
 
 sightings = Table(
@@ -157,6 +161,7 @@ windows = Table(
     Column("rows_sha256", String(64), nullable=False),
     Column("created_at", DateTime, nullable=False),
     Column("reward_id", String(64), ForeignKey("rewards.reward_id")),  # NULL: as recorded; its name is in the request
+    Column("used_at", DateTime),  # selected again
 )
 
 window_rollouts = Table(
@@ -183,6 +188,8 @@ models = Table(
     Column("folder", Text, nullable=False),
     Column("manifest_sha256", String(64), nullable=False),
     Column("created_at", DateTime, nullable=False),
+    Column("dropped_at", DateTime),  # by retention: of its files only manifest and card stay
+    Column("dropped_by", Text),  # the rule
     CheckConstraint("version >= 1"),
 )
 
@@ -296,6 +303,13 @@ laps = Table(
     Column("version", Integer, ForeignKey("models.version")),  # that it made; NULL until then
     Column("promoted", Boolean),  # NULL where it was not judged
     Column("goes_on", Integer, ForeignKey("models.version")),  # head of the next lap; NULL until this one is done
+)
+
+garbage = Table(
+    "garbage",
+    metadata,
+    Column("path", Text, primary_key=True),  # below the home, posix
+    Column("first_seen_at", DateTime, nullable=False),  # it is deleted a time of grace later
 )
 
 Index("rollouts_by_order", rollouts.c.run_id, rollouts.c.position)

@@ -72,13 +72,17 @@ class _Standings:
     """Of every version in the champion's space."""
     trained: int | None
     """The newest of these that was trained."""
+    dropped: frozenset[int]
+    """Of these, the ones that retention dropped: they cannot be driven."""
 
     @classmethod
     def read(cls, connection: Connection) -> "_Standings":
         champion = resolve(connection, CHAMPION)
         m, moves = t.models.c, t.alias_moves.c
         space = sa.select(m.space_id).where(m.version == champion).scalar_subquery()
-        kin = connection.execute(sa.select(m.version, m.parent, m.window_id).where(m.space_id == space)).all()
+        kin = connection.execute(
+            sa.select(m.version, m.parent, m.window_id, m.dropped_at).where(m.space_id == space)
+        ).all()
         ways = sa.select(moves.from_version, moves.to_version).where(moves.alias == CHAMPION).order_by(moves.move_id)
         out: set[int] = set()
         for origin, target in connection.execute(ways):
@@ -93,6 +97,7 @@ class _Standings:
             out=frozenset(out),
             parents={row.version: row.parent for row in kin},
             trained=max((row.version for row in kin if row.window_id is not None), default=None),
+            dropped=frozenset(row.version for row in kin if row.dropped_at is not None),
         )
 
 
@@ -138,8 +143,8 @@ class _Evidence:
 
     def judged(self) -> int | None:
         """The newest version after the champion that can be judged."""
-        champion, out = self.standings.champion, self.standings.out
-        newer = [version for version in self.episodes if version > champion and version not in out]
+        champion, barred = self.standings.champion, self.standings.out | self.standings.dropped
+        newer = [version for version in self.episodes if version > champion and version not in barred]
         return max((version for version in newer if self.suffices(version, champion)), default=None)
 
     def to_drive(self, champion: int) -> int:
@@ -161,7 +166,7 @@ def _evidence(lake: Lake, standings: _Standings, newest: int, risk: float, min_e
     driven = (
         sa.select(a.version, t.rollouts.c.run_id)
         .join_from(t.rollouts, t.attributions)
-        .where(a.version.in_(wanted), t.rollouts.c.superseded_by.is_(None))
+        .where(a.version.in_(wanted), t.rollouts.c.superseded_by.is_(None), t.rollouts.c.dropped_at.is_(None))
     )
     with lake.catalog.read() as connection:
         ledger = connection.execute(driven).all()

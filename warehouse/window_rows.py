@@ -62,6 +62,7 @@ _FOLLOWERS = sa.select(_MEMBER.c.run_id, _MEMBER.c.position, _AFTER.c.rollout_id
         _AFTER.c.position == _MEMBER.c.position + 1,
         _AFTER.c.space_id == _MEMBER.c.space_id,
         _AFTER.c.superseded_by.is_(None),
+        _AFTER.c.dropped_at.is_(None),
     ),
     isouter=True,
 )
@@ -88,13 +89,19 @@ def window_rows(lake: Lake, manifest: WindowManifest, facts: Sequence[RolloutFac
     """The window's rows, checked against the hashes of its partitions, and the rows that follow it.
 
     With `facts` what was known of the rollouts on another day, else what is known today.
+    Where the file of a member was removed, the same rows are read where they lie today.
 
     Raises:
         LakeDamaged: a partition is gone, or is not the file that was selected; or a rollout of `facts` is gone.
         RewardRejected: the window's reward gives no finite number for a row.
     """
     facts = window_facts(lake, manifest) if facts is None else facts
-    places = {m.rollout_id: _Place(m.path, m.partition_sha256, m.first_row, m.rows) for m in manifest.rollouts}
+    moved = _moved(lake, manifest)
+    places = {
+        m.rollout_id: _Place(m.path, m.partition_sha256, m.first_row, m.rows)
+        for m in manifest.rollouts
+        if m.rollout_id not in moved
+    }
     places |= _places(lake, [each.rollout_id for each in facts if each.rollout_id not in places])
     if gone := [each.rollout_id for each in facts if each.rollout_id not in places]:
         raise LakeDamaged(f"{gone[0]}: the rollout is not in the lake any more. Restore the lake from a backup")
@@ -116,6 +123,29 @@ def rollout_rows(lake: Lake, ids: Sequence[str]) -> pa.Table:
     """
     places = _places(lake, ids)
     return _table(lake, [_Part(each, places[each.rollout_id]) for each in _facts(lake, ids, in_window=True)])
+
+
+def _moved(lake: Lake, manifest: WindowManifest) -> set[str]:
+    """Members whose partition was removed since; the ledger has their rows elsewhere, and they are the same."""
+    with lake.catalog.read() as connection:
+        removed = set(connection.scalars(sa.select(_p.partition_id).where(_p.removed_at.is_not(None))))
+        gone = {m.rollout_id: m for m in manifest.rollouts if m.partition_sha256 in removed}
+        ids = list(gone)
+        for start in range(0, len(ids), _CHUNK):
+            some = sa.select(_r.rollout_id, _r.rows_sha256, _r.dropped_at, _r.dropped_by)
+            for row in connection.execute(some.where(_r.rollout_id.in_(ids[start : start + _CHUNK]))):
+                if row.dropped_at is not None:
+                    raise LakeDamaged(
+                        f"{gone[row.rollout_id].path}: retention dropped rollout {row.rollout_id} on "
+                        f"{row.dropped_at:%Y-%m-%d} ({row.dropped_by}), and its rows are gone. "
+                        "See: pitwall sql 'from dropped'"
+                    )
+                if row.rows_sha256 != gone[row.rollout_id].rows_sha256:
+                    raise LakeDamaged(
+                        f"the catalog names other rows for rollout {row.rollout_id} than window "
+                        f"{manifest.window_id[:12]}. Restore the lake from a backup: pitwall restore SOURCE"
+                    )
+    return set(gone)
 
 
 def _facts(lake: Lake, ids: Sequence[str], *, in_window: bool) -> list[RolloutFacts]:

@@ -162,11 +162,12 @@ def _present(lake: Lake, rollout_ids: Sequence[str]) -> set[str]:
     with lake.catalog.read() as connection:
         for start in range(0, len(wanted), _CHUNK):
             some = r.rollout_id.in_(wanted[start : start + _CHUNK])
-            found.update(connection.scalars(sa.select(r.rollout_id).where(some, r.superseded_by.is_(None))))
+            live = r.superseded_by.is_(None), r.dropped_at.is_(None)
+            found.update(connection.scalars(sa.select(r.rollout_id).where(some, *live)))
     for rollout_id in wanted:
         if rollout_id not in found:
             raise NotRegistered(
-                f"no rollout {rollout_id!r} in the lake, or a mended file took its place. "
+                f"no rollout {rollout_id!r} in the lake, or a mended file took its place, or retention dropped it. "
                 "See: pitwall sql 'from rollouts'"
             )
     return found
@@ -217,6 +218,8 @@ def _store(lake: Lake, manifest: WindowManifest) -> None:
             "reward_id": None if manifest.reward is None else manifest.reward.reward_id,
         }
         if not lake.catalog.insert_new(connection, t.windows, [head]):
+            again = t.windows.update().where(t.windows.c.window_id == manifest.window_id)
+            connection.execute(again.values(used_at=head["created_at"]))
             return
         connection.execute(
             t.window_rollouts.insert(),

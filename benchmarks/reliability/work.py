@@ -1,4 +1,4 @@
-"""The kinds of work that are killed. A further kind (compaction, maintenance) is one more entry of `KINDS`.
+"""The kinds of work that are killed. A further kind is one more entry of `KINDS`.
 
 Arrives: the state of a trial. Leaves: the words of a `pitwall` command.
 """
@@ -49,5 +49,6 @@ KINDS: tuple[Work, ...] = (
     Work("train", 3, _train, ("selects 0 rollouts", "no row")),
     Work("publish", 3, lambda scene: ["models", "import", str(scene.new_policy())]),
     Work("promote", 2, _promote, ("the registry is empty",)),
+    Work("maintain", 2, lambda scene: ["maintain"]),
 )
 """Each is run again, undisturbed, when a lake heals; in this order."""

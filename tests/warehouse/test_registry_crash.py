@@ -1,6 +1,5 @@
 import multiprocessing
 import os
-import time
 from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -11,7 +10,6 @@ import sqlalchemy as sa
 from schemas.settings import Settings
 from tests.warehouse.drafts import draft, files
 from warehouse.lake import Lake
-from warehouse.model_folder import ORPHAN_GRACE_SECONDS
 from warehouse.registry import get, publish, read_file, versions
 from warehouse.tables import alias_moves
 
@@ -54,13 +52,10 @@ def test_a_process_that_dies_while_it_publishes_leaves_the_old_state(lake: Lake,
     assert read_file(lake, 2, "policy.engine.json") == b'{"version": 2}'
 
 
-def test_a_folder_that_no_version_owns_is_kept_aside_for_a_while(lake: Lake) -> None:
+def test_a_folder_that_no_version_owns_is_kept_aside(lake: Lake) -> None:
     orphan = lake.paths.model(1)
     orphan.mkdir(parents=True)
     (orphan / "policy.engine.json").write_bytes(b"left over")
-    long_ago = time.time_ns() - (ORPHAN_GRACE_SECONDS + 60) * 10**9
-    expired = lake.paths.scratch / f"orphan-v00009-{long_ago}"
-    expired.mkdir(parents=True)
     assert publish(lake, draft(), files).version == 1
     assert read_file(lake, 1, "policy.engine.json") == b'{"version": 1}'
     (aside,) = lake.paths.scratch.iterdir()

@@ -47,6 +47,7 @@ with fitting as (
     join partitions on partitions.partition_id = rollouts.partition_id
     left join attributions on attributions.rollout_id = rollouts.rollout_id
     where rollouts.superseded_by is null
+      and rollouts.dropped_at is null
       and (cast(:run as text) is null or rollouts.run_id = :run)
       and (cast(:since as timestamp) is null or coalesce(rollouts.written_at, rollouts.ingested_at) >= :since)
       and (cast(:until as timestamp) is null or coalesce(rollouts.written_at, rollouts.ingested_at) < :until)

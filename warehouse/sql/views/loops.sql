@@ -23,4 +23,5 @@ select
 from catalog.loops as loops
 left join catalog.rollouts as rollouts
     on regexp_full_match(rollouts.run_id, loops.loop_id || '\.[0-9]+') and rollouts.superseded_by is null
+    and rollouts.dropped_at is null
 group by loops.loop_id, loops.iterations, loops.started_at, loops.finished_at, loops.settings

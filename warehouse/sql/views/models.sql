@@ -14,6 +14,8 @@
 --   config           JSON: the training's configuration
 --   created_at       when it was published, UTC
 --   reward           named reward that it was trained on; NULL for the recorded one
+--   dropped_at       when retention dropped it, UTC; only manifest and card stay. NULL while it is whole
+--   dropped_by       the rule
 with pointers as (
     select version, string_agg(alias, ', ' order by alias) as aliases from catalog.aliases group by version
 )
@@ -30,7 +32,9 @@ select
     models.manifest_sha256,
     models.config,
     models.created_at,
-    case when windows.reward_id is not null then windows.request::json ->> 'reward' end as reward
+    case when windows.reward_id is not null then windows.request::json ->> 'reward' end as reward,
+    models.dropped_at,
+    models.dropped_by
 from catalog.models as models
 left join pointers on pointers.version = models.version
 left join catalog.windows as windows on windows.window_id = models.window_id

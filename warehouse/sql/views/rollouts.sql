@@ -1,4 +1,5 @@
--- One row per live rollout (file). One that a mended file replaced is left out; lineage still names it.
+-- One row per live rollout (file). One that a mended file replaced is left out; lineage still names it. So is one that
+-- retention dropped: it is in the view dropped, and what came in is the rows of both.
 --
 -- Columns:
 --   rollout_id       sha256 of the file's (uncompressed) bytes
@@ -48,4 +49,4 @@ select
     rollouts.warnings
 from catalog.rollouts as rollouts
 left join catalog.attributions as attributions on attributions.rollout_id = rollouts.rollout_id
-where rollouts.superseded_by is null
+where rollouts.superseded_by is null and rollouts.dropped_at is null

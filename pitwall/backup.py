@@ -1,0 +1,65 @@
+"""`pitwall backup` and `pitwall restore`: a copy of the lake, and the way back."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from warehouse.backup import BackupReport
+
+AsJson = Annotated[bool, typer.Option("--json", help="The account as JSON.")]
+
+
+def backup(
+    context: typer.Context,
+    target: Annotated[Path, typer.Argument(help="Folder of the copy, on another disk.")],
+    as_json: AsJson = False,
+) -> None:
+    """Copy the lake to a folder, while it is in use; only what the folder lacks is copied.
+
+    Holds everything but the engine's own files: partitions, versions, rejects and the catalog (also PostgreSQL's).
+    Exit code 3: done, but files of the lake are damaged.
+    """
+    from pitwall.terminal import Terminal
+    from warehouse.backup import backup as copy
+
+    with Terminal(quiet=as_json) as terminal:
+        done = copy(context.obj.lake, target, progress=lambda at, total: terminal.progress("files", at, total))
+    _tell(done, f"in {target}", as_json)
+    if done.damaged:
+        raise typer.Exit(3)
+
+
+def restore(
+    context: typer.Context,
+    source: Annotated[Path, typer.Argument(help="Folder that pitwall backup wrote.")],
+    as_json: AsJson = False,
+) -> None:
+    """Fill an empty home (and catalog) from a backup; every file is proven by its hash first.
+
+    pitwall --home NEW restore /mnt/backup
+    """
+    from pitwall.terminal import Terminal
+    from warehouse.backup import restore as bring_back
+
+    lake = context.obj.lake
+    with Terminal(quiet=as_json) as terminal:
+        done = bring_back(lake, source, progress=lambda at, total: terminal.progress("files", at, total))
+    _tell(done, f"proven in {lake.paths.home}", as_json)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command()(backup)
+    app.command()(restore)
+
+
+def _tell(done: "BackupReport", where: str, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(vars(done), indent=1))
+        return
+    for path, why in done.damaged.items():
+        typer.echo(f"damaged  {path}: {why}")
+    typer.echo(f"{done.files:,} files {where}, {done.copied:,} of them new ({done.bytes / 1e6:,.1f} MB)")

@@ -1,0 +1,52 @@
+"""`pitwall maintain`: the upkeep of the lake."""
+
+import json
+from typing import Annotated
+
+import typer
+
+_SHOWN = 20
+
+
+def maintain(
+    context: typer.Context,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be done, with reasons.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+) -> None:
+    """Join small partitions, drop by the rules of retention, delete garbage whose grace is over.
+
+    Rules and grace are settings (keep_rollouts, keep_days, keep_models, grace_days, compact_rows); without a rule
+    nothing is dropped. Safe while others ingest, train and query.
+
+    Exit code 3: done, but files are damaged or in the way.
+    """
+    from flows.upkeep import maintain as keep_up
+    from flows.upkeep import upkeep_lines
+    from pitwall import train_table
+    from pitwall.terminal import Terminal
+
+    with Terminal(quiet=as_json) as terminal:
+        done = keep_up(context.obj.lake, terminal, dry_run=dry_run)
+    if as_json:
+        typer.echo(json.dumps(done.as_json(), indent=1))
+    else:
+        if dry_run:
+            told = [
+                *(f"would join    {len(join.sources)} partitions of {join.run_id}" for join in done.joins),
+                *(f"would drop    rollout {rollout}" for rollout in done.retention.rollouts),
+                *(f"would delete  {one.path}: {one.reason}, {one.bytes:,} bytes" for one in done.collection.removed),
+            ]
+            for line in told[:_SHOWN]:
+                typer.echo(line)
+            if len(told) > _SHOWN:
+                typer.echo(f"... and {len(told) - _SHOWN} more; see: pitwall maintain --dry-run --json")
+        for path, why in done.complaints.items():
+            typer.echo(f"damaged  {path}: {why}")
+        train_table.show("Upkeep, a dry run: nothing was changed" if dry_run else "Upkeep", upkeep_lines(done))
+    if done.complaints:
+        raise typer.Exit(3)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command()(maintain)
