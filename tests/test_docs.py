@@ -15,11 +15,11 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 
 def shown() -> list[str]:
-    """Commands in indented blocks, and in `console` blocks behind a prompt; what follows a # is a remark."""
+    """Commands in indented blocks; what follows a # is a remark. Those of `console` blocks are run as they stand."""
     commands = []
     for page in sorted(DOCS.glob("*.md")):
         for line in page.read_text(encoding="utf-8").splitlines():
-            if found := re.match(r"(?: {4}|\$ )(pitwall .*?)(?:\s{2,}#.*)?$", line):
+            if found := re.match(r" {4}(pitwall .*?)(?:\s{2,}#.*)?$", line):
                 commands.append(found[1])
     return list(dict.fromkeys(commands))
 

@@ -7,15 +7,16 @@ from schemas.loop import LoopConfig, inverted_pendulum
 
 LAGS = (0, 1, 2, 4, 8, 16)
 LAPS = 100
-_LOOKED_AT = {"recorded": (4, 8)}
+_LOOKED_AT = {"slower": (8, 16), "recorded": (4, 8)}
 """Lags of a way that is not run at all of them."""
 WAYS = {
     "decoupled": {"objective": "decoupled", "recompute_advantages": True},
+    "slower": {"objective": "decoupled", "recompute_advantages": True, "learning_rate": 1e-4},
     "plain": {"objective": "plain", "recompute_advantages": True},
     "recorded": {"objective": "decoupled", "recompute_advantages": False},
 }
-"""Both objectives with advantages of the current critic in each epoch; and what recorded values, of a critic as old as
-the rows, do instead."""
+"""Both objectives with advantages of the current critic in each epoch; the decoupled one at a third of the learning
+rate; and what recorded values, of a critic as old as the rows, do instead."""
 
 
 def staleness(seeds: list[int], runs: Path) -> None:
