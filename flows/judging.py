@@ -22,7 +22,6 @@ def judge(lake: Lake, report: Reporter) -> Decision | None:
         return None
     settings = lake.settings
     decision = report.stage("judge", judge_by_returns, lake, settings.promotion_risk, settings.promotion_episodes)
-    report.say(f"champion is version {decision.champion}: {decision.reason}")
     try:
         report.stage("deliver", hand_over, lake, decision.drive)
     except Transient as error:  # the decision stands; the next judgement delivers it again
@@ -32,4 +31,7 @@ def judge(lake: Lake, report: Reporter) -> Decision | None:
 
 def judge_if_asked(lake: Lake, report: Reporter) -> Decision | None:
     """The same after an ingest, where the setting `promotion` is `returns`."""
-    return judge(lake, report) if lake.settings.promotion == "returns" else None
+    decision = judge(lake, report) if lake.settings.promotion == "returns" else None
+    if decision is not None:
+        report.say(f"champion is version {decision.champion}: {decision.reason}")
+    return decision

@@ -53,10 +53,18 @@ settings.register(app)
 up.register(app)
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(importlib.metadata.version("pitwall"))
+        raise typer.Exit
+
+
 @app.callback()
 def common(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", is_eager=True, help="Print the version and leave.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_version, help="Print the version and leave.")
+    ] = False,
     home: Annotated[
         Path | None, typer.Option(help="Folder of lake and models. (PITWALL_HOME, else ./pitwall-data)")
     ] = None,
@@ -65,9 +73,6 @@ def common(
     ] = None,
 ) -> None:
     """Options of every command; they win over PITWALL_* variables and pitwall.toml."""
-    if version:
-        typer.echo(importlib.metadata.version("pitwall"))
-        raise typer.Exit
     context.obj = session.Session(home=home, catalog=catalog)
     context.call_on_close(context.obj.close)
 

@@ -33,7 +33,7 @@ class Collected:
 
     def words(self) -> str:
         """One line about it."""
-        told = [f"{self.steps:,} steps", f"{self.episodes} episodes"]
+        told = [f"{self.steps:,} steps", f"{self.episodes} episode{'s' * (self.episodes != 1)}"]
         if self.returns:
             told.append(f"mean return {sum(self.returns) / len(self.returns):.4g}")
         if self.finished is not None:

@@ -1,3 +1,4 @@
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -130,3 +131,8 @@ def test_a_wrong_alias_is_wrong_usage_and_the_exit_code_is_2(tmp_path: Path) -> 
 def _pitwall(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", "from pitwall.cli import main; main()", "--home", str(home), *words]
     return subprocess.run(command, capture_output=True, text=True, timeout=60)
+
+
+def test_the_version_of_the_program_needs_no_command() -> None:
+    said = CliRunner().invoke(app, ["--version"])
+    assert (said.exit_code, said.output.strip()) == (0, importlib.metadata.version("pitwall"))
