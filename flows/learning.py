@@ -74,7 +74,6 @@ def learn(
         TrainingStopped: a number is not finite, or every source is too far from the start.
         LakeDamaged: a file of a version is gone, or is not what was published.
     """
-    from ppo.batch import UNKNOWN
     from ppo.clone import clone
     from ppo.learner import train
     from ppo.parity import golden_inputs
@@ -89,12 +88,12 @@ def learn(
         policy, metrics = cloned.policy, {f"clone_{name}": value for name, value in cloned.metrics.items()}
     else:
         policy = _policy(lake, parent)
+    collectors = {version: policy if version == parent else _policy(lake, version) for version in batch.collectors}
     state = None if used.optimizer is None or parent is None else registry.read_file(lake, parent, OPTIMIZER)
 
     def progress(epoch: int, epochs: int, figures: dict[str, float]) -> None:
         report.progress("epochs", epoch, epochs, f"KL {figures['kl']:.4f}")
 
-    collectors = {version: _policy(lake, version) for version in set(batch.version.tolist()) - {UNKNOWN}}
     if critics.recorded_are_foreign:
         policy, batch, state, figures, told = critics.adopt(policy, batch, config, state, report)
         metrics, notes = metrics | figures, (*notes, *told)
@@ -112,9 +111,7 @@ def learn(
 
 def ingredients(lake: Lake, batch: "Batch", parent: int | None) -> Ingredients:
     """Hashes of what goes into a training, here and now."""
-    from ppo.batch import UNKNOWN
-
-    versions = set(batch.version.tolist()) - {UNKNOWN} | ({parent} if parent is not None else set())
+    versions = batch.collectors | ({parent} if parent is not None else set())
     files = {version: registry.get(lake, version).files for version in sorted(versions)}
     state = None if parent is None else files[parent].get(OPTIMIZER)
     return Ingredients(

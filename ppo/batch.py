@@ -118,6 +118,11 @@ class Batch:
         """N."""
         return len(self.reward)
 
+    @property
+    def collectors(self) -> set[int]:
+        """Known versions that collected rows trained on."""
+        return set(self.version.tolist()) - {UNKNOWN}
+
     def hashes(self) -> dict[str, str]:
         """sha256 of each tensor, by name; the same rows have the same ones on every device."""
         tensors = {field.name: getattr(self, field.name) for field in fields(self)}
