@@ -15,7 +15,7 @@ from schemas.errors import RolloutRejected
 from warehouse import ledger
 from warehouse.ingest_report import IngestReport
 from warehouse.lake import Lake
-from warehouse.landing import Landed, look
+from warehouse.landing import Landed, engine_order, look
 from warehouse.load import MAX_BYTES, Load
 from warehouse.reader import read
 from warehouse.source_file import SourceFile, stat
@@ -37,11 +37,11 @@ def ingest(
         CatalogBusy, StorageBusy: nothing of the current batch is in; the same call goes on from there.
     """
     began = time.perf_counter()
-    landing = look(places)
-    journey = _Ingest(lake, retry_rejected, progress or (lambda done, total, rows: None))
-    journey.report.ignored, journey.report.left = landing.ignored, landing.left
-    files = journey.skip_sighted(landing.files)
     with _collector_waits():
+        landing = look(places)
+        journey = _Ingest(lake, retry_rejected, progress or (lambda done, total, rows: None))
+        journey.report.ignored, journey.report.left = landing.ignored, landing.left
+        files = journey.skip_sighted(landing.files)
         unready = journey.bring_in(files)
         if unready:
             time.sleep(lake.settings.settle_seconds)
@@ -77,21 +77,21 @@ class _Ingest:
         self.total = 0
 
     def skip_sighted(self, files: list[Landed]) -> list[Landed]:
-        """The files that an earlier ingest has not seen in this state."""
-        seen = ledger.sighted(self.lake.catalog, [landed.path.as_posix() for landed in files])
+        """The files that an earlier ingest has not seen in this state, as the engine wrote them."""
+        seen = ledger.sighted(self.lake.catalog, [landed.posix for landed in files])
         to_dispose = self.lake.settings.source_files != "keep"
         todo = []
         for landed in files:
-            size, mtime_ns, identity, verdict = seen.get(landed.path.as_posix(), (-1, -1, "", ""))
+            size, mtime_ns, identity, verdict = seen.get(landed.posix, (-1, -1, "", ""))
             rejected = verdict == "rejected" and identity in self.turned_away
-            if stat(landed.path) != (size, mtime_ns) or (self.retry_rejected if rejected else to_dispose):
+            if stat(landed.posix) != (size, mtime_ns) or (self.retry_rejected if rejected else to_dispose):
                 todo.append(landed)
             else:
-                (self.report.known_rejects if rejected else self.report.known).append(str(landed.path))
+                (self.report.known_rejects if rejected else self.report.known).append(landed.shown)
         if todo:
             self.labels = ledger.labels(self.lake.catalog, {landed.source: landed.label for landed in todo})
         self.total = len(todo)
-        return todo
+        return sorted(todo, key=engine_order)
 
     def bring_in(self, files: list[Landed], first_look: _Looks | None = None) -> _Looks:
         """Read and commit in batches; returns files that do not parse but may still be growing, and how they looked."""
@@ -102,7 +102,7 @@ class _Ingest:
             done += 1
             source = SourceFile.read(landed, self.lake.settings.max_file_mib)
             if isinstance(source, str):
-                self.report.left[str(landed.path)] = source
+                self.report.left[landed.shown] = source
             elif self._is_news(source, load):
                 try:
                     if source.damage:

@@ -1,6 +1,6 @@
 """What lies in a folder of the engine.
 
-Arrives: files or folders. Leaves: the rollout files in them, in the engine's order, and what is passed over with why.
+Arrives: files or folders. Leaves: the rollout files in them, and what is passed over with why.
 Nothing is opened here.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from schemas.errors import SettingsRejected
 
@@ -21,22 +22,49 @@ _DEEPEST = 100
 """Folders within folders; pathlib itself gives up at some hundred."""
 
 
-@dataclass(frozen=True)
-class Landed:
-    """One rollout file on the engine's side."""
+class Landed(NamedTuple):
+    """One rollout file on the engine's side. A folder has tens of thousands, so what a name tells is read on demand."""
 
-    path: Path
     source: str  # absolute folder, posix
     label: str  # what a run inferred in that folder is called
-    rollout_index: int | None
-    written_at: datetime.datetime | None  # the engine's local time, from the name
+    name: str
+
+    @property
+    def posix(self) -> str:
+        """The path as the catalog keeps it."""
+        return f"{self.source.rstrip('/')}/{self.name}"
+
+    @property
+    def path(self) -> Path:
+        """The path on this system."""
+        return Path(self.source, self.name)
+
+    @property
+    def shown(self) -> str:
+        """`path` as text."""
+        return self.posix.replace("/", os.sep)
+
+    @property
+    def rollout_index(self) -> int | None:
+        """From the name; the engine counts in each session from 0."""
+        match = _NAMED.match(self.name)
+        return int(match[1]) if match else None
+
+    @property
+    def written_at(self) -> datetime.datetime | None:
+        """The engine's local time, from the name."""
+        if match := _NAMED.match(self.name):
+            year, month, day, hour, minute, second = map(int, match.groups()[1:])
+            with suppress(ValueError):  # no time that there is: the file's own timestamp will say
+                return datetime.datetime(year, month, day, hour, minute, second)
+        return None
 
 
 @dataclass(frozen=True)
 class Landing:
     """What was found."""
 
-    files: list[Landed]
+    files: list[Landed]  # in no order that means something: see `engine_order`
     ignored: dict[str, str]  # path -> why
     left: dict[str, str]  # path -> why it is out of reach now
 
@@ -57,66 +85,65 @@ def look(places: Iterable[Path]) -> Landing:
             )
         named = root.is_file()
         base = root.parent if named else root
-        labels: dict[Path, str] = {}
-        for path in [root] if named else _walk(root, landing.left):
-            shown, name = _shown(path), path.name
-            if name.lower().endswith(".tmp"):
-                landing.ignored[shown] = "still being written"
-            elif not (named or _ROLLOUT.match(name)):
-                landing.ignored[shown] = "not a rollout (rollout_*.json, rollout_*.json.gz)"
-            elif shown != str(path):
-                landing.ignored[shown] = "its path is not Unicode text, which the catalog needs; rename it"
-            elif shown not in files:
-                folder = path.parent
-                label = labels.get(folder) or labels.setdefault(folder, _label(folder, base))
-                files[shown] = _landed(path, folder.as_posix(), label)
-    landing.files.extend(sorted(files.values(), key=_engine_order))
+        folders = [(base, [root.name])] if named else _walk(root, landing.left)
+        for folder, names in folders:
+            source, label = folder.as_posix(), _label(folder, base)
+            for name in names:
+                if name.lower().endswith(".tmp"):
+                    landing.ignored[_shown(folder / name)] = "still being written"
+                elif not (named or _ROLLOUT.match(name)):
+                    landing.ignored[_shown(folder / name)] = "not a rollout (rollout_*.json, rollout_*.json.gz)"
+                elif _is_unicode(source) and _is_unicode(name):
+                    landed = Landed(source, label, name)
+                    files.setdefault(landed.posix, landed)
+                else:
+                    landing.ignored[_shown(folder / name)] = (
+                        "its path is not Unicode text, which the catalog needs; rename it"
+                    )
+    landing.files.extend(files.values())
     return landing
 
 
-def _walk(folder: Path, left: dict[str, str]) -> Iterator[Path]:
-    """Files of a folder and of the folders in it."""
+def engine_order(landed: Landed) -> tuple[str, datetime.datetime, int, int, str]:
+    """Sorts files as the engine wrote them, folder by folder."""
+    index = -1 if landed.rollout_index is None else landed.rollout_index
+    name_length = len(landed.name)  # the shorter name first: a copy's is longer
+    return landed.source, landed.written_at or datetime.datetime.min, index, name_length, landed.name
+
+
+def _walk(folder: Path, left: dict[str, str]) -> Iterator[tuple[Path, list[str]]]:
+    """A folder and the folders in it, each with the names of its files."""
     stack = [(folder, 0)]
     while stack:
         folder, depth = stack.pop()
         if depth > _DEEPEST:
             left[_shown(folder)] = f"lies more than {_DEEPEST} folders deep; give this folder itself"
             continue
+        names = []
         try:
             with os.scandir(folder) as listing:
-                entries = sorted(listing, key=lambda entry: entry.name)
+                for entry in listing:
+                    if entry.is_dir(follow_symlinks=False):
+                        stack.append((folder / entry.name, depth + 1))
+                    elif entry.is_file(follow_symlinks=False) or (folder / entry.name).is_file():  # a link may lead
+                        names.append(entry.name)  # to a file, or nowhere
         except OSError as error:
             left[_shown(folder)] = f"cannot be read ({error.strerror or error})"
             continue
-        for entry in entries:
-            path = Path(entry.path)
-            if entry.is_dir(follow_symlinks=False):
-                stack.append((path, depth + 1))
-            elif entry.is_file(follow_symlinks=False) or path.is_file():  # a link may lead to a file, or nowhere
-                yield path
+        yield folder, sorted(names)
+
+
+def _is_unicode(text: str) -> bool:
+    """Linux allows any bytes in a name; Python keeps those that are no UTF-8 as lone surrogates."""
+    return text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _shown(path: Path) -> str:
-    """The path as text; bytes in it that are no Unicode (Linux allows any) are spelled out."""
+    """The path as text; bytes in it that are no Unicode are spelled out."""
     return str(path).encode("utf-8", "backslashreplace").decode()
-
-
-def _landed(path: Path, source: str, label: str) -> Landed:
-    index, written_at = None, None
-    if match := _NAMED.match(path.name):
-        index, year, month, day, hour, minute, second = map(int, match.groups())
-        with suppress(ValueError):  # no time that there is: the file's own timestamp will say
-            written_at = datetime.datetime(year, month, day, hour, minute, second)
-    return Landed(path, source, label, index, written_at)
 
 
 def _label(folder: Path, root: Path) -> str:
     """What a run inferred in `folder` is called."""
     relative = folder.relative_to(root).as_posix()
     return (root.name if relative == "." else relative) or "root"
-
-
-def _engine_order(landed: Landed) -> tuple[str, datetime.datetime, int, int, str]:
-    index = -1 if landed.rollout_index is None else landed.rollout_index
-    name = landed.path.name  # the shorter name first: a copy's is longer
-    return landed.source, landed.written_at or datetime.datetime.min, index, len(name), name

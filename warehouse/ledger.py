@@ -6,6 +6,7 @@ had brought in meanwhile (then nothing was written and the batch is tried again 
 
 import datetime
 import hashlib
+import json
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -99,15 +100,11 @@ def known_rejects(catalog: Catalog) -> dict[str, str]:
 def sighted(catalog: Catalog, paths: Sequence[str]) -> dict[str, tuple[int, int, str, str]]:
     """What is known of these files: path -> (bytes, mtime_ns, content id, verdict)."""
     s = t.sightings.c
-    found: dict[str, tuple[int, int, str, str]] = {}
+    some = s.path.in_(sa.text("select key from json_each(:paths)"))  # ten thousand of them are one parameter
+    query = sa.select(s.path, s.bytes, s.mtime_ns, s.content_id, s.verdict).where(some)
     with catalog.read() as connection:
-        for start in range(0, len(paths), _CHUNK):
-            some = s.path.in_(paths[start : start + _CHUNK])
-            for path, size, mtime, content, verdict in connection.execute(
-                sa.select(s.path, s.bytes, s.mtime_ns, s.content_id, s.verdict).where(some)
-            ):
-                found[path] = (size, mtime, content, verdict)
-    return found
+        rows = connection.execute(query, {"paths": json.dumps(dict.fromkeys(paths))})
+        return {path: (size, mtime, content, verdict) for path, size, mtime, content, verdict in rows}
 
 
 def commit(catalog: Catalog, batch: Batch) -> set[str]:
@@ -232,18 +229,22 @@ def _infer(catalog: Catalog, connection: Connection, source: str) -> set[str]:
         sa.select(r.rollout_id, r.run_id, r.rollout_index, r.written_at).where(
             r.source == source, r.explicit_run.is_(None), r.superseded_by.is_(None)
         )
-    ).all()
-    runs = infer_runs(label, [Named(row.rollout_id, row.rollout_index, row.written_at) for row in rows], claimed)
-    changed = [row for row in rows if runs[row.rollout_id] != row.run_id]
-    for run_id in {runs[row.rollout_id] for row in changed}:
+    ).tuples()
+    known, named = dict[str, str](), list[Named]()
+    for rollout_id, run_id, index, written_at in rows:
+        known[rollout_id] = run_id
+        named.append(Named(rollout_id, index, written_at))
+    runs = infer_runs(label, named, claimed)
+    changed = [rollout_id for rollout_id, run_id in runs.items() if run_id != known[rollout_id]]
+    for run_id in {runs[rollout_id] for rollout_id in changed}:
         _insert_run(catalog, connection, run_id, source, explicit=False)
     if changed:
         statement = t.rollouts.update().where(r.rollout_id == sa.bindparam("rollout"))
         connection.execute(
             statement.values(run_id=sa.bindparam("run")),
-            [{"rollout": row.rollout_id, "run": runs[row.rollout_id]} for row in changed],
+            [{"rollout": rollout_id, "run": runs[rollout_id]} for rollout_id in changed],
         )
-    return {row.run_id for row in changed} | {runs[row.rollout_id] for row in changed}
+    return {known[rollout_id] for rollout_id in changed} | {runs[rollout_id] for rollout_id in changed}
 
 
 def _number(connection: Connection, runs: Collection[str]) -> None:

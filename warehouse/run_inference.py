@@ -6,7 +6,7 @@ never on the order in which they came in.
 
 import datetime
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 REORDERING = datetime.timedelta(seconds=2)
 """Bulk export stamps files within about a second, in any order; within it a lower index is no restart."""
@@ -16,9 +16,8 @@ TANGLED = 4
 within REORDERING of each other look like one bulk export: only run_id in their files, or a folder each, parts them.)"""
 
 
-@dataclass(frozen=True)
-class Named:
-    """What a rollout's name and head tell."""
+class Named(NamedTuple):
+    """What a rollout's name and head tell; a tuple, since a folder has tens of thousands."""
 
     rollout_id: str
     rollout_index: int | None

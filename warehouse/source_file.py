@@ -7,6 +7,7 @@ moved or deleted only when a setting says so, and only after its rows are commit
 import datetime
 import errno
 import hashlib
+import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -134,10 +135,10 @@ class SourceFile:
         return None
 
 
-def stat(path: Path) -> tuple[int, int] | None:
+def stat(path: Path | str) -> tuple[int, int] | None:
     """Size (bytes) and time of last change (ns), or None when the file is gone."""
     try:
-        found = path.stat()
+        found = os.stat(path)  # noqa: PTH116 - tens of thousands of files in a folder need no Path each
     except OSError:
         return None
     return found.st_size, found.st_mtime_ns
