@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help install dev lap test bench up lock clean
+.PHONY: help install dev lap test bench docs up lock clean
 help:           ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*##/\t/'
 
@@ -31,6 +31,9 @@ test: $(VENV)/.dev           ## ruff, mypy strict, pytest
 
 bench: $(VENV)/.bench        ## speed and memory, beside their peers
 	$(BIN)/python -m benchmarks
+
+docs: $(VENV)/.installed       ## the reference, from the code
+	$(BIN)/python -m docs.make_reference
 
 up: $(VENV)/.installed       ## server, worker and deployments, until Ctrl-C
 	$(BIN)/pitwall up

@@ -100,22 +100,34 @@ class ModelManifest(_Frozen):
     """The whole of what is known of a version."""
 
     version: int
+    """Its number; versions count from 1 without a hole."""
     parent: int | None
+    """The version from whose weights it went on."""
     created_at: datetime.datetime
     """UTC."""
     start: Literal["warm", "clone", "imported", "fresh"]
+    """From the parent's weights; from a clone of recorded actions; a file from outside; or random weights."""
     window: WindowEntry | None
+    """What it was trained on; none: imported."""
     config: dict[str, JsonValue]
+    """How it was trained, every field."""
     seeds: dict[str, int]
+    """Seeds by use."""
     libraries: dict[str, str]
+    """Versions of what computed it."""
     ingredients: Ingredients | None = None
     """What the training used; versions of earlier releases did not say."""
     space: Space
     """Observations and actions in the order of the network, with their ranges."""
     metrics: dict[str, FiniteFloat]
+    """Single figures of the update."""
     curves: dict[str, tuple[FiniteFloat, ...]]
+    """One figure per epoch, from epoch 1."""
     golden: Golden | None
+    """Inputs and answers, by which any loader can check itself."""
     fingerprint: Sha256
+    """Over the float32 weights as the engine sees them: the policy's identity."""
     notes: tuple[str, ...]
+    """What a person should know."""
     files: dict[str, FileEntry]
     """Every file of the version but this one."""

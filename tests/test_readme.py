@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "docs/rescoring.md", "docs/lineage.md")
+PAGES = ("README.md", "docs/concepts.md", "docs/rescoring.md", "docs/lineage.md")
 
 
 def _tour(page: str) -> list[tuple[str, list[str]]]:
