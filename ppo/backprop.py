@@ -2,7 +2,7 @@
 
 Arrives: parameters, a flat gradient to write to, and minibatches. Leaves: outputs, then gradients. The network is two
 products a layer; autograd's bookkeeping and fresh memory for every minibatch cost more than these at batch 64
-(docs/performance.md). The loss stays with autograd. Rumelhart et al. 1986; a test compares with autograd.
+(docs/performance.md). Rumelhart et al. 1986; a test compares with autograd.
 Legend: B rows of a minibatch, O observations, H hidden width, U actions; 2 trunks: the actor, the critic.
 """
 
@@ -22,7 +22,7 @@ class Backprop:
 
     @torch.no_grad()
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, O) -> mean (B, U), value (B,), as leaves that want a gradient."""
+        """(B, O) -> mean (B, U), value (B,)."""
         parameters, buffers = self.parameters, self._for(len(observations))
         hidden = buffers.hidden
         below = observations.expand(2, -1, -1)
@@ -32,23 +32,25 @@ class Backprop:
         if self.activation == "tanh":
             mean.tanh_()
         value = torch.addmv(parameters.value_bias, below[1], parameters.value_weight[0])
-        return mean.requires_grad_(), value.requires_grad_()
+        return mean, value
 
     @torch.no_grad()
-    def backward(self, observations: Tensor, mean: Tensor, value: Tensor) -> None:
-        """Writes d loss / d weights, given `mean.grad` and `value.grad` of the same minibatch's `forward`."""
+    def backward(self, observations: Tensor, mean: Tensor, of_mean: Tensor, of_value: Tensor) -> None:
+        """Writes d loss / d weights, given d loss / d mean (B, U) and / d value (B,) of the same minibatch's `forward`.
+
+        `of_mean` is used up.
+        """
         parameters, gradients, buffers = self.parameters, self.gradients, self._for(len(observations))
-        assert mean.grad is not None and value.grad is not None
-        linear = mean.grad
+        linear = of_mean
         if self.activation == "tanh":
             linear.addcmul_(linear, mean.square(), value=-1)  # d tanh x = 1 - tanh^2 x
         above = buffers.slope[-1]
         torch.mm(linear.T, buffers.hidden[-1][0], out=gradients.mean_weight)
         torch.sum(linear, 0, out=gradients.mean_bias)
         torch.mm(linear, parameters.mean_weight, out=above[0])
-        torch.mv(buffers.hidden[-1][1].T, value.grad, out=gradients.value_weight[0])
-        torch.sum(value.grad, 0, keepdim=True, out=gradients.value_bias)
-        torch.outer(value.grad, parameters.value_weight[0], out=above[1])
+        torch.mv(buffers.hidden[-1][1].T, of_value, out=gradients.value_weight[0])
+        torch.sum(of_value, 0, keepdim=True, out=gradients.value_bias)
+        torch.outer(of_value, parameters.value_weight[0], out=above[1])
         for at in reversed(range(len(parameters.weights))):
             above = torch.ops.aten.threshold_backward.grad_input(above, buffers.hidden[at], 0, grad_input=above)
             below = buffers.hidden[at - 1] if at else observations.expand(2, -1, -1)

@@ -89,12 +89,12 @@ def _fit(
             rate.fill_(config.clone_learning_rate * (1 - (epoch * count + at) / (epochs * count)))
             # The likeliest deviation is the error's own: a closed form, followed slowly instead of learned.
             parameters.log_std.copy_(0.5 * error.log()).clamp_(config.log_std_min, config.log_std_max)
-            mean, value = backprop.forward(observations[chosen])
+            mean, value = (output.requires_grad_() for output in backprop.forward(observations[chosen]))
             density = loss.log_prob(mean, parameters.log_std, batch.actions[chosen], batch.noise_scale[chosen])
             critic = loss.value_loss(value, value, recorded[chosen], None) / spread
             total = critic - density.mean()
-            total.backward()  # type: ignore[no-untyped-call]
-            backprop.backward(observations[chosen], mean, value)
+            of_mean, of_value = torch.autograd.grad(total, (mean, value))
+            backprop.backward(observations[chosen], mean.detach(), of_mean, of_value)
             optimizer.step(gradient, rate, max_norm=10.0)
             error.lerp_((batch.actions[chosen] - mean.detach()).square().mean(0), 0.02)
         with torch.no_grad():

@@ -9,17 +9,17 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ppo import loss
 from ppo.adam import Adam
-from ppo.backprop import Backprop
 from ppo.batch import Batch
 from ppo.device import one_thread_if_small, repeatable
 from ppo.gae import gae
+from ppo.gradient import Gradient, Minibatch
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
 from ppo.reference import Reference
@@ -120,27 +120,6 @@ def _gae(batch: Batch, value: Tensor, next_value: Tensor, config: TrainConfig) -
     return gae(batch.reward, value, next_value, batch.terminated, batch.segment_end, config.gamma, config.gae_lambda)
 
 
-class Minibatch(NamedTuple):
-    """Tensors of one epoch's order, or a cut of them; every row is trained on."""
-
-    observations: Tensor
-    """(B, O) normalised."""
-    scaled_actions: Tensor
-    """(B, U) actions / noise: with the scaled mean, z needs one division less."""
-    inverse_noise: Tensor
-    """(B, 1)"""
-    clamped: Tensor
-    """(B, U) as in the batch."""
-    constant: Tensor
-    """(B,) what log pi_theta - log pi_anchor has besides the weights."""
-    weight: Tensor
-    """(B,) pi_prox / pi_beh, capped; 1 for the plain objective."""
-    advantage: Tensor
-    """(B,) as returns and value in the critic's unit."""
-    returns: Tensor
-    value: Tensor
-
-
 class _Run:
     """The tensors of one update."""
 
@@ -149,15 +128,15 @@ class _Run:
         self.flat = policy.flat.to(batch.observations.device, copy=True)
         self.gradient = torch.zeros_like(self.flat)
         self.parameters, gradients = (views(flat, policy.sizes, policy.actions) for flat in (self.flat, self.gradient))
-        self.backprop = Backprop(self.parameters, gradients, policy.mean)
-        self.log_std = self.parameters.log_std.detach()
-        self.parameters.log_std.requires_grad_()
+        self.log_std = self.parameters.log_std
         observations = batch.observations
         self.observations = observations if policy.normaliser is None else policy.normaliser(observations)
         with torch.no_grad():
             mean, _ = self._forward(self.observations[: len(batch)])
             # The engine's bounds hold from the first step on; the proximal policy is the one that arrived.
             self.reference = Reference.of(policy, mean, batch, config, collectors)
+        mass = self.reference.clamped is not None
+        self.fill_gradient = Gradient(self.parameters, gradients, config, policy.mean, mass=mass)
         self.sources = judge(self.reference.log_weight, batch, config)
         self.kept = torch.cat([source.rows for source in self.sources if source.trusted] or [batch.version[:0]])
         if not len(self.kept):
@@ -186,43 +165,46 @@ class _Run:
         next_value = torch.where(inside, value[self.batch.next_row.clamp(min=0)], self.batch.next_value)
         self.advantage, self.returns = _gae(self.batch, self.value, next_value, self.config)
 
+    @torch.no_grad()
     def epoch(self, epoch: int, optimizer: Adam, rate: Tensor) -> dict[str, float]:
-        """Every kept row once; returns the epoch's means."""
+        """Every kept row once; returns the epoch's means over minibatches."""
         config, count = self.config, math.ceil(len(self.kept) / self.config.batch_size)
         order = self.kept[permutation(len(self.kept), config.seed, epoch).to(self.kept.device)]
-        measured = []
-        minibatches = list(zip(*(column.tensor_split(count) for column in self._ordered(order)), strict=True))
-        for at, columns in enumerate(minibatches):
+        columns = self._ordered(order, count)
+        told, log_stds, norms = [], [], []
+        for at, rows in enumerate(zip(*(column.tensor_split(count) for column in columns), strict=True)):
             if config.lr_schedule == "linear":
                 rate.fill_(config.learning_rate * (1 - (epoch * count + at) / (config.epochs * count)))
-            measures, log_ratio = self._gradient(Minibatch(*columns))
-            self.in_gradient += len(log_ratio)
-            if self.first is None:
-                rows = order.tensor_split(count)[0]
-                self.first = (log_ratio + self.reference.provable[rows] - self.batch.log_prob[rows]).exp()
-            norm = optimizer.step(self.gradient, rate, config.max_grad_norm)
-            with torch.no_grad():
-                self.log_std.clamp_(config.log_std_min, config.log_std_max)
-                if config.lr_schedule == "adaptive":
-                    _adapt(rate, measures[3], config.target_kl or math.inf)
-                measured.append(torch.stack([*measures, norm]))
-        table = torch.stack(measured).cpu()
+            log_stds.append(self.log_std.clone())
+            told.append(self.fill_gradient(Minibatch(*rows)))
+            norms.append(optimizer.step(self.gradient, rate, config.max_grad_norm))
+            self.log_std.clamp_(config.log_std_min, config.log_std_max)
+            if config.lr_schedule == "adaptive":
+                _adapt(rate, loss.approximate_kl(told[-1][0]), config.target_kl or math.inf)
+        log_ratio, value = (torch.cat(column) for column in zip(*told, strict=True))
+        self.in_gradient += len(log_ratio)
+        if self.first is None:
+            first = order.tensor_split(count)[0]
+            self.first = (told[0][0] + self.reference.provable[first] - self.batch.log_prob[first]).exp()
+        figures = self._figures(columns, log_ratio, value, torch.stack(log_stds))
+        table = torch.cat([figures, torch.stack(norms)[:, None]], 1).cpu()
         if not table.isfinite().all():
             at = int((~table.isfinite()).any(dim=1).nonzero()[0])
-            rows = order.tensor_split(count)[at].sort().values
+            found = order.tensor_split(count)[at].sort().values
             raise TrainingStopped(
                 f"epoch {epoch + 1}, minibatch {at + 1}: loss {table[at, 0]:.3g}, gradient norm {table[at, -1]:.3g}. "
-                f"The policy is unchanged. Its rows: {self.batch.where(rows)}. Look at them, or lower the learning rate"
+                f"The policy is unchanged. Rows: {self.batch.where(found)}. Look at them, or lower the learning rate"
             )
         names = ("loss", "policy_loss", "value_loss", "kl", "clip_fraction", "grad_norm")
         means = dict(zip(names, table.double().mean(dim=0).tolist(), strict=True))
         return means | {"entropy": float(loss.entropy(self.log_std)), "learning_rate": float(rate)}
 
-    def _ordered(self, order: Tensor) -> Minibatch:
+    def _ordered(self, order: Tensor, count: int) -> Minibatch:
         batch, config, unit = self.batch, self.config, self.policy.unit
         noise, advantage = batch.noise_scale[order], self.advantage[order] / unit
-        if config.advantage_normalisation == "batch":
-            advantage = _standard(advantage)
+        if config.advantage_normalisation != "off":
+            parts = _minibatches(advantage, count if config.advantage_normalisation == "minibatch" else 1)
+            advantage = torch.cat([_standard(part).flatten() for part in parts])
         clamped = batch.clamped[order]
         drawn = batch.actions.shape[1] if self.reference.clamped is None else (clamped == 0).sum(1)
         constant = -drawn * (noise.log() + loss.HALF_LOG_2PI) - self.reference.anchor[order]
@@ -232,32 +214,27 @@ class _Run:
             inverse_noise=noise.reciprocal()[:, None],
             clamped=clamped,
             constant=constant,
-            weight=self.weight[order],
-            advantage=advantage,
+            gain=self.weight[order] * advantage,
             returns=self.returns[order] / unit,
             value=self.value[order] / unit,
         )
 
-    def _gradient(self, rows: Minibatch) -> tuple[list[Tensor], Tensor]:
-        """Fills `gradient` with that of the objective; returns measures and (B,) log pi_theta / pi_anchor."""
-        config, parameters = self.config, self.parameters
-        mean, value = self.backprop.forward(rows.observations)
-        z = (rows.scaled_actions - mean * rows.inverse_noise) * torch.exp(-parameters.log_std)
-        log_std = parameters.log_std.sum()
-        clamped = None if self.reference.clamped is None else rows.clamped
-        log_ratio = rows.constant + loss.summed(z, parameters.log_std, clamped)
-        advantage = _standard(rows.advantage) if config.advantage_normalisation == "minibatch" else rows.advantage
-        policy_loss, ratio = loss.policy_loss(log_ratio, rows.weight * advantage, config.clip)
-        value_loss = loss.value_loss(value, rows.value, rows.returns, config.value_clip)
-        total = policy_loss + config.value_coef * value_loss - config.entropy_coef * log_std
-        parameters.log_std.grad = None
-        total.backward()  # type: ignore[no-untyped-call]
-        with torch.no_grad():
-            self.backprop.backward(rows.observations, mean, value)
-            self.backprop.gradients.log_std.copy_(cast(Tensor, parameters.log_std.grad))
-            log_ratio, ratio = log_ratio.detach(), ratio.detach()
-            kl, clipped = loss.approximate_kl(log_ratio), loss.clip_fraction(ratio, config.clip)
-        return [total.detach(), policy_loss.detach(), value_loss.detach(), kl, clipped], log_ratio
+    def _figures(self, rows: Minibatch, log_ratio: Tensor, value: Tensor, log_std: Tensor) -> Tensor:
+        """What each minibatch said before its step, (minibatches, 5): loss, its two parts, KL, clip fraction."""
+        config, parts = self.config, []
+        columns = (log_ratio, rows.gain, value, rows.value, rows.returns)
+        for ratio, gain, told, recorded, returns in zip(
+            *(_minibatches(one, len(log_std)) for one in columns), strict=True
+        ):
+            policy_loss, relative = loss.policy_loss(ratio, gain, config.clip)
+            value_loss = loss.value_loss(told, recorded, returns, config.value_clip)
+            kl, clipped = loss.approximate_kl(ratio), loss.clip_fraction(relative, config.clip)
+            parts.append(
+                torch.stack([policy_loss + config.value_coef * value_loss, policy_loss, value_loss, kl, clipped], 1)
+            )
+        table = torch.cat(parts)
+        table[:, 0] -= config.entropy_coef * log_std.sum(1)
+        return table
 
     @torch.no_grad()
     def summary(self, curves: list[dict[str, float]]) -> dict[str, Any]:
@@ -299,8 +276,17 @@ def permutation(rows: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(rows, generator=generator)
 
 
+def _minibatches(column: Tensor, count: int) -> list[Tensor]:
+    """(N,) -> its minibatches as rows of at most two matrices, in order: `tensor_split` makes the first ones longer."""
+    rows, longer = divmod(len(column), count)
+    cut = longer * (rows + 1)
+    parts = [column[:cut].view(longer, rows + 1), column[cut:].view(count - longer, rows)]
+    return [part for part in parts if len(part)]
+
+
 def _standard(advantage: Tensor) -> Tensor:
-    deviation, mean = torch.std_mean(advantage, correction=0)
+    """Each row of (..., B) with mean 0 and deviation 1."""
+    deviation, mean = torch.std_mean(advantage, -1, correction=0, keepdim=True)
     return (advantage - mean) / (deviation + 1e-8)
 
 

@@ -47,21 +47,21 @@ def entropy(log_std: Tensor) -> Tensor:
 
 
 def policy_loss(log_ratio: Tensor, weighted_advantage: Tensor, clip: float) -> tuple[Tensor, Tensor]:
-    """(N,) log pi_theta / pi_prox and weight * advantage -> loss (), ratio (N,). The weight is positive, so it may
-    stand inside the minimum.
+    """(..., N) log pi_theta / pi_prox and weight * advantage -> loss (...), ratio (..., N). The weight is positive, so
+    it may stand inside the minimum.
     """  # noqa: D205
     ratio = log_ratio.clamp(-LOG_RATIO_MAX, LOG_RATIO_MAX).exp()  # a narrow policy leaves float32's range in one step
     clipped = ratio.clamp(1 - clip, 1 + clip)
-    return -torch.minimum(ratio * weighted_advantage, clipped * weighted_advantage).mean(), ratio
+    return -torch.minimum(ratio * weighted_advantage, clipped * weighted_advantage).mean(-1), ratio
 
 
 def value_loss(value: Tensor, recorded: Tensor, returns: Tensor, clip: float | None) -> Tensor:
-    """Half the squared error (N,) -> (); clipped: the worse of the prediction and one within `clip` of the recorded."""
+    """Half the squared error, (..., N) -> (...); clipped: the worse of the prediction and one near the recorded."""
     error = (value - returns).square()
     if clip is not None:
         near = recorded + (value - recorded).clamp(-clip, clip)
         error = torch.maximum(error, (near - returns).square())
-    return 0.5 * error.mean()
+    return 0.5 * error.mean(-1)
 
 
 def behaviour_weight(log_weight: Tensor, cap: float) -> Tensor:
@@ -70,13 +70,13 @@ def behaviour_weight(log_weight: Tensor, cap: float) -> Tensor:
 
 
 def approximate_kl(log_ratio: Tensor) -> Tensor:
-    """KL(old || new) from samples of old, (N,) -> () nats: r - 1 - log r (Schulman 2020, "k3")."""
-    return (torch.expm1(log_ratio.clamp(max=LOG_RATIO_MAX)) - log_ratio).mean()
+    """KL(old || new) from samples of old, (..., N) -> (...) nats: r - 1 - log r (Schulman 2020, "k3")."""
+    return (torch.expm1(log_ratio.clamp(max=LOG_RATIO_MAX)) - log_ratio).mean(-1)
 
 
 def clip_fraction(ratio: Tensor, clip: float) -> Tensor:
-    """Share of ratios outside 1 +- clip."""
-    return ((ratio - 1).abs() > clip).float().mean()
+    """Share of ratios (..., N) -> (...) outside 1 +- clip."""
+    return ((ratio - 1).abs() > clip).float().mean(-1)
 
 
 def explained_variance(predicted: Tensor, returns: Tensor) -> Tensor:

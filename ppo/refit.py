@@ -153,9 +153,7 @@ def _fit(
 
     def slope(chosen: Tensor, targets: Tensor) -> None:
         mean, value = backprop.forward(observations[chosen])
-        loss.value_loss(value, value, targets[chosen], None).backward()  # type: ignore[no-untyped-call]
-        mean.grad = torch.zeros_like(mean)
-        backprop.backward(observations[chosen], mean, value)
+        backprop.backward(observations[chosen], mean, torch.zeros_like(mean), (value - targets[chosen]) / len(chosen))
 
     for epoch in range(epochs + 1):
         with torch.no_grad():
