@@ -105,7 +105,7 @@ class _Watch:
             self.report.say(f"{Path(path).name}: {done.came.left[path]}; looking again")
         self.left = set(done.came.left)
         if done.trained is None:
-            if len(done.new) != self.new and done.new != self.failed:
+            if len(done.new) != self.new and (not done.new or done.new != self.failed):
                 self.report.say(f"{len(done.new)} of {self.every} new rollouts are there")
             self.new = len(done.new)
             return

@@ -144,7 +144,7 @@ def _nothing_new(done: "CaughtUp", policy: Path | None, lines: LogLines) -> int:
     if policy is None:
         lines.say("error: there is no rollout to train on, and no policy. Let the engine drive and export some first")
         return 1
-    lines.say(f"nothing new: {len(done.came.known)} rollouts are in the lake already. The engine has {policy}")
+    lines.say(f"nothing new: the lake holds all {len(done.came.known)} files already. The engine has {policy}")
     return 0
 
 
