@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pitwall.log_lines import LogLines
-from schemas.errors import PitwallError, SettingsRejected, Transient
+from schemas.errors import PitwallError, SettingsRejected, StorageBusy, Transient
 
 if TYPE_CHECKING:
     from flows.catching_up import CaughtUp
@@ -170,9 +170,18 @@ def _keep_what_others_wrote(settings: "Settings", lines: LogLines) -> None:
     assert models is not None
     theirs = models / f"{settings.engine_model_name}.json"
     kept = theirs.with_suffix(_KEPT)
-    if theirs.is_file() and not kept.exists() and not _is_ours(theirs.read_bytes()):
-        shutil.copy2(theirs, kept)
-        lines.say(f"{theirs.name} is another trainer's; a copy stays in {kept.name}")
+    if not theirs.is_file() or kept.exists():
+        return
+    try:
+        if _is_ours(theirs.read_bytes()):
+            return
+        shutil.copyfile(theirs, kept)
+    except OSError as error:
+        raise StorageBusy(
+            f"{theirs}: it is another trainer's, and cannot be copied to {kept.name} ({error.strerror or error}). "
+            "Close the program that holds it, then start again"
+        ) from error
+    lines.say(f"{theirs.name} is another trainer's; a copy stays in {kept.name}")
 
 
 def _is_ours(raw: bytes) -> bool:

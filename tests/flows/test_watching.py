@@ -1,9 +1,5 @@
 """The watch: real files come into a real folder, each when the watch has said what the step before it did."""
 
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,7 +18,6 @@ from warehouse.lake import Lake
 from warehouse.model_lineage import rollouts_of
 
 pytestmark = leaves_files_open
-ROOT = Path(__file__).parents[2]
 CONFIG = TrainConfig(epochs=1, hidden=(8,))
 Step = tuple[str, Callable[[], object]]
 
@@ -173,26 +168,3 @@ def test_a_second_watch_in_one_home_is_refused(lake, exports):
 
     Script(("0 of 1 new", second)).run(lake, exports)
     assert "pitwall --home FOLDER watch" in refused[0]
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="a console's Ctrl-C, which a child cannot be sent there")
-def test_ctrl_c_ends_the_command_with_130_and_it_goes_on_from_there(tmp_path, exports):
-    drive(exports, 0)()
-    command = [sys.executable, "-m", "pitwall", "watch", "Exports", "Models", "--every", "2"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    with subprocess.Popen(
-        command, cwd=exports.parent, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        said = []
-        for line in process.stdout:
-            said.append(line)
-            if "1 of 2 new rollouts" in line:
-                process.send_signal(signal.SIGINT)
-        error = process.communicate(timeout=60)[1]
-    assert process.returncode == 130, (said, error)
-    assert said[-1].endswith("stopped\n") and "Traceback" not in error
-    lake = Lake.open(Settings.load(home=exports.parent / "pitwall-data", engine_models_dir=exports.parent / "Models"))
-    Script(("1 of 2 new", drive(exports, 1)), ("the engine finds it in", nothing)).run(lake, exports, every=2)
-    lake.catalog.engine.dispose()
