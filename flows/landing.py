@@ -20,7 +20,8 @@ def bring_in(lake: Lake, places: Sequence[Path], report: Reporter, *, retry_reje
         report.progress("files", done, total, f"{rows:,} experiences")
 
     came = report.stage("ingest", ingest, lake, places, retry_rejected=retry_rejected, progress=progress)
-    report.say(summary(came))
+    if came.files > len(came.known) + len(came.known_rejects) + len(came.left):
+        report.say(summary(came))
     found = report.stage("attribute", attribute, lake, report)
     if found:
         words = {"author": "found", "unknown": "unknown", "claim_refuted": "claimed but refuted"}

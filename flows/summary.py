@@ -66,6 +66,20 @@ def train_lines(report: "TrainReport") -> Lines:
     return [*lines, *(("note", note) for note in report.notes)]
 
 
+def version_line(report: "TrainReport") -> str:
+    """A training that made a version, in one line."""
+    metrics, published = report.metrics, report.published
+    assert published is not None
+    start = "a clone of the recorded behaviour" if report.parent is None else f"version {report.parent}"
+    rollouts = len(report.window.rollouts)
+    return (
+        f"version {published.version} from {start}: {rollouts:,} {'rollout' if rollouts == 1 else 'rollouts'}, "
+        f"{metrics['rows_trained']:,} experiences, mean return {metrics['return_mean']:.2f}, KL {metrics['kl']:.4f}, "
+        f"clip fraction {metrics['clip_fraction']:.3f}, ratio at start {_ratio(report)}, "
+        f"exports agree within {max(published.parity.values()):.1e}"
+    )
+
+
 def _ratio(report: "TrainReport") -> str:
     mean, off = report.metrics["first_ratio_mean"], report.metrics["first_ratio_deviation"]
     return f"mean {mean:.3f}, a clone's" if report.parent is None else f"mean {mean:.7f}, within {off:.1e} of 1"

@@ -24,6 +24,7 @@ from pitwall import (
     train,
     up,
     verify,
+    watch,
 )
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
@@ -41,6 +42,7 @@ drive.register(app)
 loop.register(app)
 ingest.register(app)
 train.register(app)
+watch.register(app)
 rescore.register(app)
 sql.register(app)
 trace.register(app)

@@ -17,6 +17,11 @@ _CHUNK = 500
 
 def untrained(lake: Lake, rollout_ids: Sequence[str]) -> int:
     """How many of these rollouts no version was trained on; those that retention dropped do not count."""
+    return len(new_to_training(lake, rollout_ids))
+
+
+def new_to_training(lake: Lake, rollout_ids: Sequence[str]) -> list[str]:
+    """Which of these rollouts no version was trained on, in their order; without those that retention dropped."""
     used = sa.select(t.window_rollouts.c.rollout_id).join(
         t.models, t.models.c.window_id == t.window_rollouts.c.window_id
     )
@@ -27,7 +32,7 @@ def untrained(lake: Lake, rollout_ids: Sequence[str]) -> int:
             some = rollout_ids[start : start + _CHUNK]
             known.update(connection.scalars(used.where(t.window_rollouts.c.rollout_id.in_(some))))
             known.update(connection.scalars(dropped.where(t.rollouts.c.rollout_id.in_(some))))
-    return len(set(rollout_ids) - known)
+    return [rollout for rollout in dict.fromkeys(rollout_ids) if rollout not in known]
 
 
 def twin(lake: Lake, parent: int | None, window_id: str, config: dict[str, Any]) -> int | None:

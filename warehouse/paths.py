@@ -42,6 +42,10 @@ class Paths:
         """Unfinished files; same disk as the lake, so that a rename is atomic."""
         return self.home / "scratch"
 
+    def lock(self, work: str) -> Path:
+        """What a process holds that must be the only one in this home at that work."""
+        return self.home / f"{work}.lock"
+
     def partition(self, run: str, sha256: str) -> Path:
         """Where a partition of this content lies."""
         return self.experiences / f"run={hive_value(run)}" / f"part-{sha256[:32]}.parquet"
