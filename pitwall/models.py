@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")]
-Format = Literal["engine", "onnx", "safetensors", "all"]
+Format = Literal["engine", "onnx", "safetensors", "torchscript", "all"]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 
 
@@ -195,11 +195,17 @@ def export(
     context: typer.Context,
     version: Version,
     to: Annotated[Path, typer.Option(help="A file, or a folder that exists (all: a folder).")],
-    file_format: Annotated[Format, typer.Option("--format", help="Which of its files.")] = "engine",
+    file_format: Annotated[
+        Format, typer.Option("--format", help="Which file; all: those it was published with.")
+    ] = "engine",
     force: Annotated[bool, typer.Option("--force", help="Replace other files that are in the way.")] = False,
 ) -> None:
-    """Copy files of a version out, checked on their way."""
-    from warehouse.model_export import export as copy
+    """Copy files of a version out, checked on their way.
+
+    Engine, ONNX and safetensors were proven equal when the version was published; TorchScript (for LibTorch) is made
+    now, and proven before it is written. Exports give the mean: who wants exploration draws the noise.
+    """
+    from flows.exporting import export as copy
 
     for path in copy(_lake(context), version, file_format, to, force=force):
         typer.echo(path)

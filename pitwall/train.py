@@ -2,7 +2,7 @@
 
 import datetime
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
@@ -135,16 +135,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _window(*conditions: Any) -> "Window":  # noqa: ANN401 - the options, in the order of the command
-    from pydantic import ValidationError
-
-    from pitwall import wrong_field
-    from schemas.errors import SettingsRejected
-    from schemas.window import RECENT, Window
+    from pitwall.window_request import Conditions, requested
 
     names = ("newest", "max_age", "best", "since", "until", "run", "sql", "max_rows", "min_rows", "reward")
-    asked = {name: value for name, value in zip(names, conditions, strict=True) if value is not None}
-    usual = RECENT.model_dump(exclude_defaults=True) if set(asked) <= {"min_rows", "reward"} else {}
-    try:
-        return Window(**usual | asked)
-    except ValidationError as error:
-        raise SettingsRejected(wrong_field.words(error, "window")) from error
+    return requested(**cast(Conditions, dict(zip(names, conditions, strict=True))))
