@@ -12,6 +12,7 @@ import numpy as np
 from schemas.manifest import ONNX, WEIGHTS
 from warehouse import model_export
 from warehouse.lake import Lake
+from warehouse.outside_file import put_all_outside
 from warehouse.registry import read_file, read_manifest
 
 Format = Literal["engine", "onnx", "safetensors", "torchscript", "all"]
@@ -32,7 +33,7 @@ def export(lake: Lake, version: int | str, file_format: Format, to: Path, *, for
     if file_format != "torchscript":
         return model_export.export(lake, version, file_format, to, force=force)
     target = to / TORCHSCRIPT if to.is_dir() else to
-    model_export.put({target: _torchscript(lake, version)}, force=force)
+    put_all_outside({target: _torchscript(lake, version)}, force=force)
     return [target]
 
 

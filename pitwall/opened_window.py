@@ -4,8 +4,10 @@ Arrives: a lake and a manifest. Leaves: rows in the order of training: by run, a
 """
 
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pitwall.window_file import End, Format, write
 from schemas.window import Window, WindowManifest
 from warehouse.lake import Lake
 
@@ -55,6 +57,22 @@ class SelectedWindow:
         import polars as pl
 
         return pl.DataFrame(self.arrow())
+
+    def export(self, to: Path | str, *, format: Format = "parquet", end: End = "nan", force: bool = False) -> str:
+        """Write the rows for other tools, as `pitwall window --export`; returns what was written, in words.
+
+        Args:
+            to: A file; of Minari a new folder NAME-vN.
+            format: parquet (all rows) or minari (whole episodes).
+            end: Minari's observation after the last action, which no engine writes: nan, or the last one again.
+            force: Replace another file.
+
+        Raises:
+            SettingsRejected: something is in the way, or Minari is not installed.
+            WindowEmpty: no whole episode lies in the window (Minari).
+            StorageBusy: the place cannot be written.
+        """
+        return write(self.lake, self.manifest, format, Path(to), end=end, force=force)
 
     def again(self) -> Window:
         """A request for these very rollouts."""

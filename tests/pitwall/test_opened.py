@@ -92,7 +92,7 @@ def test_a_window_shows_its_manifest_and_its_rows(pit: Pitwall, home: Path) -> N
 def test_a_window_has_the_conditions_of_the_command() -> None:
     options = {name for name in inspect.signature(pitwall.train.window).parameters} - {"context", "as_json"}
     methods = {name for name in inspect.signature(Pitwall.window).parameters} - {"self"}
-    assert options - {"export", "to", "end"} == methods == Conditions.__annotations__.keys()
+    assert options - {"export", "to", "end", "force"} == methods == Conditions.__annotations__.keys()
 
 
 def test_training_is_quiet_and_tells_what_the_command_tells(
