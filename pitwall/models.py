@@ -122,7 +122,8 @@ def promote(
     """Point an alias at a version."""
     from warehouse.aliases import promote as point
 
-    _tell(point(_lake(context), alias, version, reason))
+    lake = _lake(context)
+    _tell(lake, point(lake, alias, version, reason))
 
 
 @app.command()
@@ -133,7 +134,8 @@ def rollback(
     """Undo the last move of an alias."""
     from warehouse.aliases import rollback as undo
 
-    _tell(undo(_lake(context), alias))
+    lake = _lake(context)
+    _tell(lake, undo(lake, alias))
 
 
 @app.command()
@@ -211,17 +213,38 @@ def export(
         typer.echo(path)
 
 
+@app.command()
+def track(context: typer.Context, version: Version = "latest") -> None:
+    """Send a version to TensorBoard and MLflow, as the settings say; what is there already stays.
+
+    Training sends each new version by itself; this is for older ones, and where a tool was out of reach.
+    """
+    from flows.tracking import track as send
+    from schemas.errors import SettingsRejected
+
+    lake = _lake(context)
+    sent = send(lake, version)
+    if not sent:
+        raise SettingsRejected("neither tensorboard nor mlflow is set: where to? Set one in pitwall.toml")
+    for name, place in sent.items():
+        typer.echo(f"{name}: {place}")
+
+
 def _lake(context: typer.Context) -> "Lake":
     lake: Lake = context.obj.lake
     context.call_on_close(lake.catalog.engine.dispose)
     return lake
 
 
-def _tell(move: "Move") -> None:
+def _tell(lake: "Lake", move: "Move") -> None:
     if move.from_version == move.to_version:
         typer.echo(f"{move.alias} is on version {move.to_version} already.")
     else:
         typer.echo(f"{move.alias}: version {move.from_version or 'none'} -> version {move.to_version}")
+    from flows.tracking import track_aliases
+
+    for note in track_aliases(lake):
+        typer.echo(f"note: {note}", err=True)
 
 
 def read_policy_bytes(file: Path, max_mib: int) -> bytes:

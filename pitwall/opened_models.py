@@ -3,6 +3,7 @@
 Arrives: a lake. Leaves: `Model`s, moves of aliases, differences, copies of files.
 """
 
+import warnings
 from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
@@ -50,13 +51,13 @@ class Models:
         """
         from warehouse.aliases import promote
 
-        return promote(self.lake, alias, version, reason)
+        return self._moved(promote(self.lake, alias, version, reason))
 
     def rollback(self, alias: str = CHAMPION) -> Move:
         """Undo the last move of an alias; raises NotRegistered where there is none."""
         from warehouse.aliases import rollback
 
-        return rollback(self.lake, alias)
+        return self._moved(rollback(self.lake, alias))
 
     def export(
         self, version: int | str, to: Path | str, *, format: "Format" = "engine", force: bool = False
@@ -72,6 +73,13 @@ class Models:
         from flows.exporting import export
 
         return export(self.lake, version, format, Path(to), force=force)
+
+    def _moved(self, move: Move) -> Move:
+        from flows.tracking import track_aliases
+
+        for note in track_aliases(self.lake):
+            warnings.warn(note, stacklevel=3)
+        return move
 
     def __getitem__(self, version: int | str) -> Model:
         return self.get(version)
