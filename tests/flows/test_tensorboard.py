@@ -1,6 +1,7 @@
 """Versions in TensorBoard, read by TensorBoard."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from typer.testing import CliRunner
 from flows.importing import import_policy
 from flows.landing import bring_in
 from flows.reporter import Reporter
+from flows.tracking import track
 from flows.training import train
 from pitwall.cli import app
 from schemas.errors import SettingsRejected, TrackerBusy
@@ -108,6 +110,18 @@ def test_a_tracker_that_fails_does_not_fail_the_training(lake: Lake, tmp_path: P
     said = CliRunner().invoke(app, ["--home", str(lake.paths.home), "models", "track"],
                               env={"PITWALL_TENSORBOARD": str(tmp_path / "board")})  # fmt: skip
     assert isinstance(said.exception, TrackerBusy) and "the setting tensorboard" in str(said.exception)
+
+
+@pytest.mark.parametrize(
+    ("setting", "module"), [("tensorboard", "torch.utils.tensorboard"), ("mlflow", "mlflow.tracking")]
+)
+def test_a_package_that_is_not_installed_is_named(
+    lake: Lake, tmp_path: Path, setting: str, module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, module, None)
+    settings = lake.settings.model_copy(update={"tensorboard": None, setting: tmp_path / "place"})
+    with pytest.raises(SettingsRejected, match=rf"pip install 'pitwall\[{setting}\]'"):
+        track(Lake(settings, lake.paths, lake.catalog), 2)
 
 
 def test_without_a_setting_there_is_nowhere_to_send_to(lake: Lake) -> None:

@@ -1,6 +1,7 @@
 """Windows as Minari datasets and datasets as rollouts, by the real Minari."""
 
 import json
+import sys
 
 import gymnasium
 import minari
@@ -251,6 +252,12 @@ def test_no_environment_is_made_of_what_a_dataset_names(lake, tmp_path):
     file.write_text(json.dumps({**about, "env_spec": trap.to_json()}))
     with pytest.raises(RolloutRejected, match="does not say its action_space"):
         import_dataset(lake, place, Reporter())
+
+
+def test_without_the_package_it_is_named(lake, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "minari", None)
+    with pytest.raises(SettingsRejected, match=r"pip install 'pitwall\[minari\]'"):
+        import_dataset(lake, tmp_path, Reporter())
 
 
 def test_what_is_no_dataset_is_told(lake, tmp_path):
