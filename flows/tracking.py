@@ -37,7 +37,7 @@ def track(lake: Lake, version: int | str) -> dict[str, str]:
             raise TrackerBusy(
                 f"{tracker.name} was not told of version {told.model.version}: {_reason(error)}. Is the setting "
                 f"{tracker.name.lower()} right, and is it in reach? The same call goes on from there"
-            ) from error
+            ) from None  # what the tool says may hold its URL with a password
     return places
 
 

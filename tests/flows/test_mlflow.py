@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import traceback
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,9 @@ def test_a_server_that_is_out_of_reach_does_not_fail_the_training(lake: Lake, mo
     (note,) = [note for note in done.notes if note.startswith("MLflow was not told: ")]
     assert "hunter2" not in note
     assert note.endswith(f"Then: pitwall models track {done.published.version}")
+    with pytest.raises(TrackerBusy) as caught:
+        pitwall(lake, "models", "track", uri=settings.mlflow)
+    assert "hunter2" not in "".join(traceback.format_exception(caught.value))
 
 
 def test_nothing_is_sent_to_its_makers_and_the_catalog_stays_ours(lake: Lake) -> None:

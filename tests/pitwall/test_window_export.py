@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import duckdb
+import minari
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
@@ -58,6 +59,23 @@ def test_a_minari_dataset_goes_out_of_one_lake_and_into_another(home: Path, tmp_
     assert (came.exit_code, "1 rollout with 5 experiences in" in came.output) == (0, True), came.output
     again = run(tmp_path / "other", "ingest", "--minari", folder, "--json")
     assert json.loads(again.stdout)["rollouts"] == 0
+
+
+def test_rewards_are_those_of_the_window_and_an_episode_without_one_is_left_out(tmp_path: Path) -> None:
+    home, terms = tmp_path / "home", [1.0, 2.0, None, 3.0]
+    rows = [
+        experience(number, done=number % 2 == 1, **({} if term is None else {"reward_terms": {"speed": term}}))
+        for number, term in enumerate(terms)
+    ]
+    write(tmp_path / "in", 0, rows)
+    run(home, "ingest", tmp_path / "in")
+    assert run(home, "rescore", "fast", "--weights", "speed=10").exit_code == 0
+    said = run(home, "window", "--reward", "fast", "--export", "minari", "--to", tmp_path / "laps-v0")
+    assert "1 whole episodes with 2 steps" in said.output and "1 episodes without a reward" in said.output
+    dataset = minari.MinariDataset(tmp_path / "laps-v0" / "data")
+    (episode,) = dataset.iterate_episodes()
+    assert episode.rewards.tolist() == [10, 20]
+    assert json.loads(dataset.storage.metadata["pitwall"])["reward"]["name"] == "fast"
 
 
 def test_json_stays_json_beside_an_export(home: Path, tmp_path: Path) -> None:
