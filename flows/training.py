@@ -12,6 +12,7 @@ from flows.judging import judge_if_asked
 from flows.learning import learn
 from flows.publishing import Published, hand_over, publish
 from flows.reporter import Reporter
+from flows.tracking import track_published
 from schemas.errors import Transient
 from schemas.ingredients import Facts
 from schemas.training import TrainConfig
@@ -118,6 +119,7 @@ def train(
         engine_file = report.stage("deliver", hand_over, lake, published.version) if to_engine else None
     except Transient as error:  # the version stands; only the way into the engine's folder failed
         notes = (*notes, f"the engine does not have it yet: {error}. Then: pitwall models deliver {published.version}")
+    notes = (*notes, *track_published(lake, published.version))
     return TrainReport(
         window=manifest,
         new_rollouts=new,

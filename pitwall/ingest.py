@@ -19,6 +19,9 @@ def ingest(
     folders: Annotated[
         list[Path] | None, typer.Argument(help="Folders (with sub-folders) or files; none: the setting `landing`.")
     ] = None,
+    minari: Annotated[
+        list[str] | None, typer.Option(metavar="DATASET", help="A Minari dataset: its folder, or its id here.")
+    ] = None,
     retry_rejected: Annotated[bool, typer.Option(help="Judge files again that were turned away before.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
 ) -> None:
@@ -33,6 +36,9 @@ def ingest(
     from schemas.errors import SettingsRejected
 
     current: session.Session = context.obj
+    if minari:
+        _datasets(current, minari, folders, retry_rejected, as_json)
+        return
     if not folders:
         if current.settings.landing is None:
             raise SettingsRejected("no folder is given. pitwall ingest FOLDER, or set landing in pitwall.toml")
@@ -104,6 +110,32 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command()(ingest)
     app.command()(rejects)
+
+
+def _datasets(
+    current: session.Session, datasets: list[str], folders: list[Path] | None, retry_rejected: bool, as_json: bool
+) -> None:
+    """Datasets of Minari, one behind another."""
+    from flows.importing_dataset import import_dataset
+    from flows.landing import summary
+    from pitwall.terminal import Terminal
+    from schemas.errors import SettingsRejected
+
+    if folders:
+        raise SettingsRejected("both folders and --minari are given, wanted one of them. Ingest them one after another")
+    accounts = []
+    for dataset in datasets:
+        with Terminal(quiet=as_json) as terminal:
+            came = import_dataset(current.lake, dataset, terminal, retry_rejected=retry_rejected)
+        accounts.append(came)
+        if not as_json:
+            _tell(came)
+            typer.echo(f"{summary(came)}. {came.seconds:.1f} s")
+    if as_json:
+        told = [_account(came) for came in accounts]
+        typer.echo(json.dumps(told[0] if len(told) == 1 else told, indent=1))
+    if any(came.rejected for came in accounts):
+        raise typer.Exit(3)
 
 
 def _tell(came: "IngestReport") -> None:

@@ -24,7 +24,7 @@ app = typer.Typer(
 )
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")]
-Format = Literal["engine", "onnx", "safetensors", "all"]
+Format = Literal["engine", "onnx", "safetensors", "torchscript", "all"]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 
 
@@ -122,7 +122,8 @@ def promote(
     """Point an alias at a version."""
     from warehouse.aliases import promote as point
 
-    _tell(point(_lake(context), alias, version, reason))
+    lake = _lake(context)
+    _tell(lake, point(lake, alias, version, reason))
 
 
 @app.command()
@@ -133,7 +134,8 @@ def rollback(
     """Undo the last move of an alias."""
     from warehouse.aliases import rollback as undo
 
-    _tell(undo(_lake(context), alias))
+    lake = _lake(context)
+    _tell(lake, undo(lake, alias))
 
 
 @app.command()
@@ -195,14 +197,37 @@ def export(
     context: typer.Context,
     version: Version,
     to: Annotated[Path, typer.Option(help="A file, or a folder that exists (all: a folder).")],
-    file_format: Annotated[Format, typer.Option("--format", help="Which of its files.")] = "engine",
+    file_format: Annotated[
+        Format, typer.Option("--format", help="Which file; all: those it was published with.")
+    ] = "engine",
     force: Annotated[bool, typer.Option("--force", help="Replace other files that are in the way.")] = False,
 ) -> None:
-    """Copy files of a version out, checked on their way."""
-    from warehouse.model_export import export as copy
+    """Copy files of a version out, checked on their way.
+
+    Engine, ONNX and safetensors were proven equal when the version was published; TorchScript (for LibTorch) is made
+    now, and proven before it is written. Exports give the mean: who wants exploration draws the noise.
+    """
+    from flows.exporting import export as copy
 
     for path in copy(_lake(context), version, file_format, to, force=force):
         typer.echo(path)
+
+
+@app.command()
+def track(context: typer.Context, version: Version = "latest") -> None:
+    """Send a version to TensorBoard and MLflow, as the settings say; what is there already stays.
+
+    Training sends each new version by itself; this is for older ones, and where a tool was out of reach.
+    """
+    from flows.tracking import track as send
+    from schemas.errors import SettingsRejected
+
+    lake = _lake(context)
+    sent = send(lake, version)
+    if not sent:
+        raise SettingsRejected("neither tensorboard nor mlflow is set: where to? Set one in pitwall.toml")
+    for name, place in sent.items():
+        typer.echo(f"{name}: {place}")
 
 
 def _lake(context: typer.Context) -> "Lake":
@@ -211,11 +236,15 @@ def _lake(context: typer.Context) -> "Lake":
     return lake
 
 
-def _tell(move: "Move") -> None:
+def _tell(lake: "Lake", move: "Move") -> None:
     if move.from_version == move.to_version:
         typer.echo(f"{move.alias} is on version {move.to_version} already.")
     else:
         typer.echo(f"{move.alias}: version {move.from_version or 'none'} -> version {move.to_version}")
+    from flows.tracking import track_aliases
+
+    for note in track_aliases(lake):
+        typer.echo(f"note: {note}", err=True)
 
 
 def read_policy_bytes(file: Path, max_mib: int) -> bytes:

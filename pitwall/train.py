@@ -2,16 +2,17 @@
 
 import datetime
 import json
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pitwall import session, training_config
+from pitwall import session, training_config, window_file
 
 if TYPE_CHECKING:
     from schemas.window import Window
 
-_WINDOW, _LEARNER = "Window (which experiences)", "Learner"
+_WINDOW, _LEARNER, _EXPORT = "Window (which experiences)", "Learner", "Export"
 
 Newest = Annotated[
     int | None,
@@ -103,13 +104,32 @@ def window(
     max_rows: MaxRows = None,
     min_rows: MinRows = 1,
     reward: Reward = None,
+    export: Annotated[
+        window_file.Format | None, typer.Option(rich_help_panel=_EXPORT, help="Also write its rows, for other tools.")
+    ] = None,
+    to: Annotated[
+        Path | None, typer.Option(rich_help_panel=_EXPORT, help="A file; of Minari a new folder NAME-vN.")
+    ] = None,
+    end: Annotated[
+        window_file.End,
+        typer.Option(rich_help_panel=_EXPORT, help="The observation after an episode's end, which no engine writes."),
+    ] = "nan",
+    force: Annotated[bool, typer.Option("--force", rich_help_panel=_EXPORT, help="Replace another file.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a window selects, and store it as a manifest that finds the same rows for good."""
+    """Show what a window selects, and store it as a manifest that finds the same rows for good.
+
+    pitwall window --newest 5 --export parquet --to rows.parquet
+
+    pitwall window --newest 5 --export minari --to datasets/laps-v0      (whole episodes; pip install 'pitwall[minari]')
+    """
     from warehouse.windows import select
 
+    window_file.check(export, to)
     asked = _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows, reward)
     manifest = select(context.obj.lake, asked)
+    if export is not None and to is not None:
+        typer.echo(window_file.write(context.obj.lake, manifest, export, to, end=end, force=force), err=as_json)
     if as_json:
         typer.echo(manifest.model_dump_json(indent=1))
         return
@@ -135,16 +155,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _window(*conditions: Any) -> "Window":  # noqa: ANN401 - the options, in the order of the command
-    from pydantic import ValidationError
-
-    from pitwall import wrong_field
-    from schemas.errors import SettingsRejected
-    from schemas.window import RECENT, Window
+    from pitwall.window_request import Conditions, requested
 
     names = ("newest", "max_age", "best", "since", "until", "run", "sql", "max_rows", "min_rows", "reward")
-    asked = {name: value for name, value in zip(names, conditions, strict=True) if value is not None}
-    usual = RECENT.model_dump(exclude_defaults=True) if set(asked) <= {"min_rows", "reward"} else {}
-    try:
-        return Window(**usual | asked)
-    except ValidationError as error:
-        raise SettingsRejected(wrong_field.words(error, "window")) from error
+    return requested(**cast(Conditions, dict(zip(names, conditions, strict=True))))

@@ -6,6 +6,7 @@ read with the standard library. All float32. Legend: N rows, O observations, U a
 """
 
 import json
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -39,9 +40,27 @@ def check(safetensors: bytes, onnx: bytes, engine_json: bytes, golden: Floats) -
         "onnx": _onnx(onnx, golden),
         "json": _json(engine_json, golden),
     }
-    rounding = _rounding(safetensors, golden)
     first = {output: values[:1] for output, values in ways["onnx"].items()}
     pairs = [*combinations(ways.items(), 2), (("onnx", first), ("onnx [1, O]", _onnx(onnx, golden[:1])))]
+    return _compared(pairs, safetensors, golden)
+
+
+def check_module(
+    module: Callable[[torch.Tensor], Sequence[torch.Tensor]], weights: bytes, onnx: bytes, golden: Floats
+) -> dict[str, float]:
+    """The same for a module from observation (N, O) to action, mean (N, U) and value (N, 1), beside torch and ONNX."""
+    golden = np.ascontiguousarray(golden, np.float32)
+    with torch.no_grad():
+        action, mean, value = (output.numpy() for output in module(torch.from_numpy(golden)))
+    ours = ("torchscript", {"action": action, "mean": mean, "value": value[:, 0]})
+    pairs = [(("torch", golden_outputs(weights, golden)), ours), (("onnx", _onnx(onnx, golden)), ours)]
+    return _compared(pairs, weights, golden)
+
+
+def _compared(
+    pairs: Sequence[tuple[tuple[str, Outputs], tuple[str, Outputs]]], safetensors: bytes, golden: Floats
+) -> dict[str, float]:
+    rounding = _rounding(safetensors, golden)
     differences: dict[str, float] = {}
     for (left, a), (right, b) in pairs:
         for output in sorted(a.keys() & b.keys()):

@@ -15,6 +15,7 @@ PitwallError
 │   └── ParityBroken       exports of one policy disagree; nothing is published
 └── Transient              the same call may succeed later
     ├── CatalogBusy        the catalog is locked or out of reach
+    ├── TrackerBusy        TensorBoard's folder or MLflow cannot be told of a version
     └── StorageBusy        a file is held by another program (Windows) or the disk is full
 """
 
@@ -81,3 +82,7 @@ class CatalogBusy(Transient):
 
 class StorageBusy(Transient):
     """A file is held by another program, or the disk is full."""
+
+
+class TrackerBusy(Transient):
+    """TensorBoard's folder or MLflow cannot be told of a version; the version stands."""

@@ -69,6 +69,11 @@ class Settings(BaseSettings):
     release_pinned: bool = False
     """Also delete retired partitions that windows of living versions name, once the same rows (by hash) lie in a
     newer one, where those windows then read them. Off: they stay, bit for bit the files of the manifest."""
+    tensorboard: Path | None = None
+    """Folder for TensorBoard's event files; set, each trained version is written there (pitwall[tensorboard])."""
+    mlflow: str = Field(default="", repr=False)
+    """URI of an MLflow server or database (`sqlite:///mlflow.db`); set, each trained version becomes a run and
+    a version of a registered model there (pitwall[mlflow])."""
     settle_seconds: float = Field(default=1.0, ge=0)
     """A freshly written file that does not parse is looked at again after this time before it counts as broken."""
 

@@ -6,10 +6,10 @@ Arrives: a version, a format, a place. Leaves: files that were checked against t
 from pathlib import Path
 from typing import Literal
 
-from schemas.errors import NotRegistered, SettingsRejected
+from schemas.errors import NotRegistered
 from schemas.manifest import ENGINE, ONNX, WEIGHTS
 from warehouse.lake import Lake
-from warehouse.outside_file import put_outside
+from warehouse.outside_file import put_all_outside
 from warehouse.registry import get, read_file
 
 Format = Literal["engine", "onnx", "safetensors", "all"]
@@ -33,9 +33,5 @@ def export(lake: Lake, version: int | str, file_format: Format, to: Path, *, for
         )
     as_folder = file_format == "all" or to.is_dir()
     contents = {to / name if as_folder else to: read_file(lake, model.version, name) for name in names}
-    for target, content in contents.items():
-        if target.exists() and not force and not (target.is_file() and target.read_bytes() == content):
-            raise SettingsRejected(f"{target}: there is another file already. Choose another place, or add --force")
-    for target, content in contents.items():
-        put_outside(target, content)
+    put_all_outside(contents, force=force)
     return list(contents)

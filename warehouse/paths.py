@@ -37,6 +37,10 @@ class Paths:
         """Where the rollouts of a driving loop are written; they are the engine's files, not the lake's."""
         return self.home / "drives" / loop_id
 
+    def imports(self, run_id: str) -> Path:
+        """Where a dataset of another tool lies as rollout files; like drives, they are not the lake's."""
+        return self.home / "imports" / hive_value(run_id)
+
     @property
     def scratch(self) -> Path:
         """Unfinished files; same disk as the lake, so that a rename is atomic."""

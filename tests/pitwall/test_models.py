@@ -2,16 +2,18 @@ import importlib.metadata
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+import torch
 from typer.testing import CliRunner, Result
 
 from pitwall.cli import app
 from schemas.errors import LakeDamaged, NotRegistered, SettingsRejected
 from tests.warehouse.drafts import draft, files, insert_window
 from warehouse.lake import Lake
-from warehouse.registry import get, publish
+from warehouse.registry import get, publish, read_manifest
 
 SAMPLE = Path(__file__).parents[2] / "samples" / "policy.json.gz"
 
@@ -115,6 +117,24 @@ def test_import_takes_a_policy_once(lake: Lake) -> None:
         assert "policy.json.gz is version 1." in _said(lake, "import", SAMPLE)
     assert get(lake, 1).start == "imported"
     assert "policy.engine.json" in get(lake, 1).files
+
+
+def test_export_as_torchscript_makes_the_file_now(lake: Lake, tmp_path: Path) -> None:
+    _said(lake, "import", SAMPLE)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "`torch.jit.load` is deprecated", DeprecationWarning)
+        for place, file in (
+            (tmp_path / "driver.pt", tmp_path / "driver.pt"),
+            (tmp_path, tmp_path / "policy.torchscript.pt"),
+        ):
+            assert _said(lake, "export", "1", "--format", "torchscript", "--to", place).strip() == str(file)
+            _said(lake, "export", "1", "--format", "torchscript", "--to", place)  # the same bytes are in nobody's way
+            module = torch.jit.load(file)
+    golden = read_manifest(lake, 1).golden
+    _, mean, value = module(torch.tensor(golden.observations))
+    assert torch.allclose(mean, torch.tensor(golden.means), atol=1e-6)
+    assert torch.allclose(value[:, 0], torch.tensor(golden.values), atol=1e-5)
+    assert "policy.torchscript.pt" not in get(lake, 1).files
 
 
 def test_a_broken_gzip_is_a_rejected_policy_and_the_exit_code_is_1(tmp_path: Path) -> None:

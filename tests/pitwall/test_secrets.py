@@ -58,6 +58,8 @@ def test_a_url_that_is_wrong_is_told_without_its_password(url):
 def test_settings_show_the_url_and_hide_the_password(tmp_path, monkeypatch):
     told = said("--home", str(tmp_path), "--catalog", CLOSED, "settings")
     assert SECRET not in told and "ada:***@127.0.0.1:9/pitwall" in "".join(told.split())
+    monkeypatch.setenv("PITWALL_MLFLOW", f"https://ada:{SECRET}@host")
+    assert SECRET not in said("--home", str(tmp_path), "settings")
     monkeypatch.setenv("PITWALL_CATALOG", CLOSED)
     assert SECRET not in repr(Settings.load()) and SECRET not in str(Settings.load())
     with pytest.raises(SettingsRejected) as caught:
