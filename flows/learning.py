@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from flows.critics import Critics, critics_of
 from flows.reporter import Reporter
+from flows.torchrun import train_shared
 from schemas.ingredients import Ingredients, Machine
 from schemas.manifest import OPTIMIZER, WEIGHTS
 from schemas.role import RoleRows
@@ -72,10 +73,12 @@ def learn(
         SettingsRejected: the device is not there.
         WindowEmpty: no row can be trained on.
         TrainingStopped: a number is not finite, or every source is too far from the start.
+        WorkersLost: one of `config.processes` was killed.
         LakeDamaged: a file of a version is gone, or is not what was published.
     """
     from ppo.clone import clone
     from ppo.learner import train
+    from ppo.parcel import Parcel
     from ppo.parity import golden_inputs
     from ppo.roles import roles
 
@@ -97,7 +100,10 @@ def learn(
     if critics.recorded_are_foreign:
         policy, batch, state, figures, told = critics.adopt(policy, batch, config, state, report)
         metrics, notes = metrics | figures, (*notes, *told)
-    trained = train(policy, batch, config, state, progress, collectors)
+    if config.processes == 1:
+        trained = train(policy, batch, config, state, progress, collectors)
+    else:
+        trained = train_shared(Parcel(policy, batch, config, state, collectors), progress)
     return Learned(
         trained,
         "clone" if parent is None else "warm",

@@ -19,7 +19,7 @@ from flows.training import train as train_now
 from schemas.errors import SettingsRejected, WindowEmpty
 from schemas.manifest import ENGINE
 from schemas.settings import Settings
-from schemas.training import NAMED, TrainConfig
+from schemas.training import NAMED, Count, TrainConfig
 from schemas.window import RECENT, Window
 from warehouse.lake import Lake
 from warehouse.lineage import is_empty
@@ -43,6 +43,7 @@ def train(
     named: Literal["engine", "plugin_script", "racing", "cleanrl_continuous", "pendulum"] | None = None,
     parent: int | str | None = None,
     at_least_new: int | None = 0,
+    processes: Count | None = None,
 ) -> State[Any]:
     """Train the next version from a window of the lake, prove its exports equal, publish it.
 
@@ -53,19 +54,22 @@ def train(
         parent: Version or alias to start from; empty for the policy that collected the window.
         at_least_new: Do nothing unless so many rollouts of the window are new to training; 0 trains in any case, empty
             takes the setting `new_rollouts`, as the schedule does.
+        processes: So many processes on this machine share the update, under torchrun; empty for what the configuration
+            says, which is one.
     """
     if reason := missed():
         return _nothing(reason)
     if named is not None and config != _ENGINE:
         raise SettingsRejected(f"both named ({named!r}) and config are given, wanted one of them. Leave one empty")
     settings = Settings.load()
+    chosen = NAMED[named]() if named else config
     wanted = settings.new_rollouts if at_least_new is None else at_least_new
     lake = Lake.open(settings)
     try:
         done = train_now(
             lake,
             window,
-            NAMED[named]() if named else config,
+            chosen if processes is None else chosen.model_copy(update={"processes": processes}),
             PrefectReporter(),
             parent=parent,
             at_least_new=wanted,

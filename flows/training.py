@@ -12,6 +12,7 @@ from flows.judging import judge_if_asked
 from flows.learning import learn
 from flows.publishing import Published, hand_over, publish
 from flows.reporter import Reporter
+from flows.torchrun import refuse_inside
 from flows.tracking import track_published
 from schemas.errors import Transient
 from schemas.ingredients import Facts
@@ -73,8 +74,10 @@ def train(
         SettingsRejected: the device or the engine's folder is not there.
         WindowEmpty: the window selects nothing that can be trained on.
         TrainingStopped: a number is not finite; nothing is published.
+        WorkersLost: one of `config.processes` was killed; nothing is published.
         ParityBroken: the exports disagree; nothing is published.
     """
+    refuse_inside()
     check_engine_folder(lake.settings)
     begin = None if parent is None else registry.get(lake, parent).version
     report.stage("attribute", attribute, lake, report)

@@ -62,6 +62,9 @@ def train(
     ] = None,
     seed: Annotated[int, typer.Option(min=0, rich_help_panel=_LEARNER, help="Order of minibatches.")] = 0,
     device: Annotated[str, typer.Option(rich_help_panel=_LEARNER, help="auto, cpu, cuda or mps.")] = "auto",
+    processes: Annotated[
+        int, typer.Option(min=1, rich_help_panel=_LEARNER, help="Share each minibatch among so many (torchrun).")
+    ] = 1,
     parent: Annotated[
         str | None, typer.Option(rich_help_panel=_LEARNER, help="Start from this version. (the policy that collected)")
     ] = None,
@@ -83,7 +86,7 @@ def train(
     from pitwall.terminal import Terminal
 
     window = _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows, reward)
-    config = training_config.chosen(named, change or [], seed=seed, device=device)
+    config = training_config.chosen(named, change or [], seed=seed, device=device, processes=processes)
     with Terminal(quiet=as_json) as terminal:
         report = train_now(context.obj.lake, window, config, terminal, parent=parent, at_least_new=at_least_new)
     if as_json:

@@ -20,7 +20,7 @@ BUSY_BATCH = 1024
 def device_for(config: TrainConfig) -> torch.device:
     """The device that `config` names; auto takes a GPU only where minibatches are large enough to keep it busy.
 
-    Raises SettingsRejected where this machine, or this build of torch, has no such device.
+    Raises SettingsRejected where this machine, or this build of torch, has no such device, or not one for each process.
     """
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not present.get(config.device, True):
@@ -28,11 +28,16 @@ def device_for(config: TrainConfig) -> torch.device:
             f"device is {config.device!r}, which this machine, or torch {torch.__version__}, does not have. "
             "Take auto or cpu, or install a build of torch for it"
         )
-    if config.device != "auto":
-        return torch.device(config.device)
-    if config.batch_size >= BUSY_BATCH and torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if config.batch_size >= BUSY_BATCH and torch.backends.mps.is_available() else "cpu")
+    busy = config.batch_size >= BUSY_BATCH
+    auto = next((name for name in ("cuda", "mps") if busy and present[name]), "cpu")
+    device = torch.device(auto if config.device == "auto" else config.device)
+    room = {"cuda": torch.cuda.device_count(), "mps": 1}.get(device.type, config.processes)
+    if config.processes > room:
+        raise SettingsRejected(
+            f"processes is {config.processes}, and each needs a device of its own: this machine has {room} of "
+            f"{device.type}. Take at most so many, or the device cpu"
+        )
+    return device
 
 
 @contextmanager

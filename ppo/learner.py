@@ -1,7 +1,8 @@
 """One update of PPO: a window and the policy that it starts from become the next policy.
 
 Arrives: `Policy`, `Batch`, `TrainConfig`, perhaps the optimizer's state. Leaves: `Trained`. What arrived is not
-changed: an error or Ctrl-C half-way leaves nothing behind. Same inputs on a CPU, same bits.
+changed: an error or Ctrl-C half-way leaves nothing behind. Same inputs on a CPU, same bits. Several processes share an
+update by minibatches (`ppo.group`): they come to the same but for the order of sums.
 Legend: N rows, B rows of a minibatch, U actions.
 """
 
@@ -20,6 +21,7 @@ from ppo.batch import Batch
 from ppo.device import one_thread_if_small, repeatable
 from ppo.gae import gae
 from ppo.gradient import Gradient, Minibatch
+from ppo.group import ALONE, Group
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
 from ppo.reference import Reference
@@ -51,18 +53,20 @@ def train(
     optimizer_state: bytes | None = None,
     progress: Progress | None = None,
     collectors: Mapping[int, Policy] | None = None,
+    group: Group = ALONE,
 ) -> Trained:
     """Trains a copy of `policy`; raises TrainingStopped on a loss that is not finite, with the rows' addresses.
 
-    `collectors` are the behaviour policies by version, where they are known; see `ppo.reference`.
+    `collectors` are the behaviour policies by version, where they are known; see `ppo.reference`. The processes of a
+    `group` call this with the same arguments, and get the same.
     """
     device = batch.observations.device
     if config.noise == "ignored":
         batch = replace(batch, noise_scale=torch.ones_like(batch.noise_scale))
-    with one_thread_if_small(config.batch_size), repeatable(device):
+    with one_thread_if_small(config.batch_size // group.size), repeatable(device):
         started = time.perf_counter()
         policy = start(policy, batch, config)
-        run = _Run(policy, batch, config, collectors or {})
+        run = _Run(policy, batch, config, collectors or {}, group)
         optimizer = Adam(run.flat, config.adam_eps)
         learning_rate = config.learning_rate
         if optimizer_state is not None:
@@ -78,6 +82,7 @@ def train(
                 progress(epoch + 1, config.epochs, curves[-1])
             if config.target_kl and config.lr_schedule != "adaptive" and curves[-1]["kl"] > 1.5 * config.target_kl:
                 break
+        group.check_alike(weights=run.flat, first_moments=optimizer.first, second_moments=optimizer.second)
         trained = replace(policy, flat=run.flat.detach().cpu().clone())
         metrics = run.summary(curves) | {"seconds": time.perf_counter() - started, "device": str(device)}
         return Trained(trained, optimizer.to_safetensors(float(rate)), metrics, tuple(run.sources))
@@ -123,10 +128,14 @@ def _gae(batch: Batch, value: Tensor, next_value: Tensor, config: TrainConfig) -
 class _Run:
     """The tensors of one update."""
 
-    def __init__(self, policy: Policy, batch: Batch, config: TrainConfig, collectors: Mapping[int, Policy]) -> None:
-        self.batch, self.config, self.policy = batch, config, policy
+    def __init__(
+        self, policy: Policy, batch: Batch, config: TrainConfig, collectors: Mapping[int, Policy], group: Group
+    ) -> None:
+        self.batch, self.config, self.policy, self.group = batch, config, policy, group
         self.flat = policy.flat.to(batch.observations.device, copy=True)
-        self.gradient = torch.zeros_like(self.flat)
+        self.shared = self.flat.new_zeros(len(self.flat) + 1)
+        """(P + 1,) what processes make means of, at once: the gradient, and the KL where it rules the step size."""
+        self.gradient, self.kl = self.shared[:-1], self.shared[-1]
         self.parameters, gradients = (views(flat, policy.sizes, policy.actions) for flat in (self.flat, self.gradient))
         self.log_std = self.parameters.log_std
         observations = batch.observations
@@ -141,6 +150,11 @@ class _Run:
         self.kept = torch.cat([source.rows for source in self.sources if source.trusted] or [batch.version[:0]])
         if not len(self.kept):
             raise TrainingStopped(_all_gated(self.sources))
+        smallest = len(self.kept) // math.ceil(len(self.kept) / config.batch_size)
+        if smallest < group.size:
+            raise TrainingStopped(
+                f"a minibatch has {smallest} rows for {group.size} processes, wanted one for each. Take fewer processes"
+            )
         self.kept = self.kept.sort().values
         log_weight = self.reference.log_weight if config.objective == "decoupled" else torch.zeros_like(batch.reward)
         self.weight = loss.behaviour_weight(log_weight, config.weight_cap)
@@ -172,20 +186,25 @@ class _Run:
         order = self.kept[permutation(len(self.kept), config.seed, epoch).to(self.kept.device)]
         columns = self._ordered(order, count)
         told, log_stds, norms = [], [], []
-        for at, rows in enumerate(zip(*(column.tensor_split(count) for column in columns), strict=True)):
+        sizes = [len(rows) for rows in order.tensor_split(count)]
+        shares = zip(*(self.group.shares(column, sizes) for column in columns), strict=True)
+        for at, (size, rows) in enumerate(zip(sizes, shares, strict=True)):
             if config.lr_schedule == "linear":
                 rate.fill_(config.learning_rate * (1 - (epoch * count + at) / (config.epochs * count)))
             log_stds.append(self.log_std.clone())
             told.append(self.fill_gradient(Minibatch(*rows)))
+            if config.lr_schedule == "adaptive":
+                self.kl.copy_(loss.approximate_kl(told[-1][0]))
+            self.group.mean(self.shared, len(rows[0]), size)
             norms.append(optimizer.step(self.gradient, rate, config.max_grad_norm))
             self.log_std.clamp_(config.log_std_min, config.log_std_max)
             if config.lr_schedule == "adaptive":
-                _adapt(rate, loss.approximate_kl(told[-1][0]), config.target_kl or math.inf)
-        log_ratio, value = (torch.cat(column) for column in zip(*told, strict=True))
+                _adapt(rate, self.kl, config.target_kl or math.inf)
+        log_ratio, value = (self.group.whole(column, sizes) for column in zip(*told, strict=True))
         self.in_gradient += len(log_ratio)
         if self.first is None:
-            first = order.tensor_split(count)[0]
-            self.first = (told[0][0] + self.reference.provable[first] - self.batch.log_prob[first]).exp()
+            first = order[: sizes[0]]
+            self.first = (log_ratio[: sizes[0]] + self.reference.provable[first] - self.batch.log_prob[first]).exp()
         figures = self._figures(columns, log_ratio, value, torch.stack(log_stds))
         table = torch.cat([figures, torch.stack(norms)[:, None]], 1).cpu()
         if not table.isfinite().all():

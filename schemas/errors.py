@@ -15,6 +15,7 @@ PitwallError
 │   └── ParityBroken       exports of one policy disagree; nothing is published
 └── Transient              the same call may succeed later
     ├── CatalogBusy        the catalog is locked or out of reach
+    ├── WorkersLost        a process of a training by several was killed, or could not begin
     ├── TrackerBusy        TensorBoard's folder or MLflow cannot be told of a version
     └── StorageBusy        a file is held by another program (Windows) or the disk is full
 """
@@ -82,6 +83,10 @@ class CatalogBusy(Transient):
 
 class StorageBusy(Transient):
     """A file is held by another program, or the disk is full."""
+
+
+class WorkersLost(Transient):
+    """A process of a training by several was killed, or could not begin; nothing is published."""
 
 
 class TrackerBusy(Transient):

@@ -33,6 +33,9 @@ class TrainConfig(BaseModel):
     """Start of fresh networks and, with the epoch, the order of minibatches."""
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     """Where tensors live; auto takes cuda, then mps, where they are present and the minibatches are large."""
+    processes: Count = 1
+    """Processes on this machine that share every minibatch by rows, each with its part of the cores, or a GPU of its
+    own; the result is the same but for the order of sums. Worth their start for large minibatches only."""
 
     learning_rate: Positive = 3e-4
     """Adam's step size at the start of the update."""

@@ -161,6 +161,17 @@ def test_schedules_make_runs_and_those_end_completed(up: Running, came: dict[str
     assert trainings and all(run["parameters"]["at_least_new"] is None for run in trainings)
 
 
+def test_a_training_is_shared_by_as_many_processes_as_its_parameter_says(
+    up: Running, trained: list[dict[str, Any]]
+) -> None:
+    run = up.run("train/ppo", "-p", "processes=2", "-p", 'config={"epochs": 1, "device": "cpu"}')
+    assert run["state"]["type"] == "COMPLETED", run["state"]["message"]
+    lake = Lake.open(Settings(home=up.root / "pitwall-data", catalog=""))
+    made = registry.read_manifest(lake, registry.versions(lake)[-1].version)
+    lake.catalog.engine.dispose()
+    assert (made.config["processes"], made.config["epochs"]) == (2, 1)
+
+
 def test_a_training_without_new_rollouts_has_nothing_to_do(up: Running, trained: list[dict[str, Any]]) -> None:
     run = up.run("train/ppo", "-p", "at_least_new=null")
     assert (run["state"]["type"], run["state"]["name"]) == ("COMPLETED", "NothingToDo")

@@ -21,6 +21,15 @@ def test_a_device_that_is_not_there_is_refused_with_a_way_out(device, there):
             device_for(TrainConfig(device=device))
 
 
+def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert device_for(TrainConfig(device="cuda", processes=2)).type == "cuda"
+    with pytest.raises(SettingsRejected, match=r"processes is 3, .* this machine has 2 of cuda"):
+        device_for(TrainConfig(device="cuda", processes=3))
+    assert device_for(TrainConfig(device="cpu", processes=3)).type == "cpu"
+
+
 def test_a_gpu_is_told_to_repeat_its_bits_and_everything_is_as_before_afterwards(monkeypatch):
     monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":16:8")
     with repeatable(torch.device("cpu")):
