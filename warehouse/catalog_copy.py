@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from schemas.errors import SettingsRejected
+from schemas.secret import redacted
 from warehouse.catalog import Catalog
 from warehouse.tables import metadata
 
@@ -50,7 +51,7 @@ def refuse_filled(connection: Connection, target: Catalog) -> None:
     """Raise SettingsRejected where the catalog holds anything."""
     if (table := filled(connection)) is not None:
         raise SettingsRejected(
-            f"the catalog {target.engine.url!r} is not empty: {table} has rows. "
+            f"the catalog {redacted(repr(target.engine.url))} is not empty: {table} has rows. "
             "Restore into a new home: pitwall --home FOLDER restore SOURCE"
         )
 

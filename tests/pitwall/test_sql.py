@@ -150,3 +150,17 @@ def test_the_help_of_pitwall_imports_neither_duckdb_nor_polars():
     heavy = ["duckdb", "polars", "prompt_toolkit", "pyarrow"]
     code = f"import sys, pitwall.cli; print([name for name in {heavy} if name in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "near"), [("experience", "experiences"), ("run", "runs"), ("EPISODE", "episodes"), ("indexes", None)]
+)
+def test_a_misspelt_view_brings_up_the_nearest_of_ours_and_none_of_duckdb_s(
+    home: Path, misspelt: str, near: str | None
+):
+    """Left alone DuckDB suggests pg_indexes, since no view is there that a statement does not name."""
+    with pytest.raises(QueryRejected) as caught:
+        pitwall(home, "sql", f"select * from {misspelt}")
+    told = str(caught.value)
+    assert [line for line in told.splitlines() if "Did you mean" in line] == [f'Did you mean "{near}"?'] * bool(near)
+    assert "LINE 1: select * from" in told and "Views: " in told
