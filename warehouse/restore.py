@@ -31,7 +31,7 @@ def restore(lake: Lake, source: Path, *, progress: Progress | None = None) -> Ba
     source, home = source.absolute(), lake.paths.home
     _refuse_no_backup(source)
     busy = f"{home}: another restore is at work there. Wait for its end, then try again"
-    with alone(lake.paths.scratch / "restore.lock", busy):
+    with alone(home / "restore.lock", busy):
         raw = _catalog(source)
         is_filled = _begin(lake, source, hashlib.sha256(raw).hexdigest())
         taken = lake.paths.scratch / "catalog.restored"

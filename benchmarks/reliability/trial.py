@@ -10,7 +10,7 @@ import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -83,8 +83,10 @@ class Trial:
         tally: Tally,
         url: str = "",
         new_url: Callable[[], str] = lambda: "",
+        drawn: Sequence[Work] = KINDS,
     ) -> None:
         """`url` of the catalog and `new_url` of an empty one for each restored lake; empty: SQLite in its home."""
+        self.drawn = drawn
         self.folder, self.bank, self.random, self.tally = folder, bank, random, tally
         self.home, self.exports = folder / "home", folder / "exports"
         self.policies, self.models, self.logs = folder / "policies", folder / "Models", folder / "logs"
@@ -118,7 +120,7 @@ class Trial:
 
     def _round(self) -> None:
         """Several commands at once; after each kill a look, while the others run on."""
-        works = self.random.choices(KINDS, [work.weight for work in KINDS], k=AT_ONCE)
+        works = self.random.choices(self.drawn, [work.weight for work in self.drawn], k=AT_ONCE)
         running = [self._start(work, fated=self.random.random() < 0.9) for work in works]
         while running:
             now = time.perf_counter()

@@ -178,7 +178,7 @@ def test_two_backups_into_one_folder_take_turns(lake: Lake, tmp_path: Path) -> N
 def test_two_restores_into_one_home_take_turns(lake: Lake, other: Lake, tmp_path: Path) -> None:
     fill(lake, tmp_path)
     backup(lake, tmp_path / "copy")
-    with alone(other.paths.scratch / "restore.lock", ""), pytest.raises(StorageBusy, match="another restore"):
+    with alone(other.paths.home / "restore.lock", ""), pytest.raises(StorageBusy, match="another restore"):
         restore(other, tmp_path / "copy")
     restore(other, tmp_path / "copy")
     assert prove(other) == 3
