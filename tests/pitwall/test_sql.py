@@ -164,3 +164,11 @@ def test_a_misspelt_view_brings_up_the_nearest_of_ours_and_none_of_duckdb_s(
     told = str(caught.value)
     assert [line for line in told.splitlines() if "Did you mean" in line] == [f'Did you mean "{near}"?'] * bool(near)
     assert "LINE 1: select * from" in told and "Views: " in told
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+@pytest.mark.parametrize("value", ["date '290000-01-01'", "timestamp '200000-01-01'", "[date '290000-01-01']"])
+def test_a_time_that_python_has_not_is_refused_with_what_helps(home: Path, form: str, value: str):
+    with pytest.raises(QueryRejected, match=r'column far holds .* as text: "far"::varchar'):
+        pitwall(home, "sql", f"select 1 as near, {value} as far", "--format", form)
+    assert "200000" in pitwall(home, "sql", "select (timestamp '200000-01-01')::varchar as far", "--format", form)

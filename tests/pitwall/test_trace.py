@@ -106,6 +106,7 @@ def test_a_row_a_rollout_and_a_run_are_followed_to_their_versions(home: Path) ->
         (("2", "--run", "a"), SettingsRejected),
         (("--rows", "--run", "a"), SettingsRejected),
         (("--row", "3"), SettingsRejected),
+        (("--rollout", ""), SettingsRejected),
         (("--run", "nobody's"), NotRegistered),
         (("--rollout", FILE, "--row", "20"), NotRegistered),
         (("9",), NotRegistered),
