@@ -50,7 +50,9 @@ def _content(table: "pa.Table", form: Format) -> bytes:
     import pyarrow.parquet
 
     if form == "json":
-        lines = (json.dumps(_plain(row), ensure_ascii=False) for row in table.to_pylist())
+        rows = zip(*(_values(table, index) for index in range(table.num_columns)), strict=True)
+        named = (dict(zip(table.column_names, row, strict=True)) for row in rows)
+        lines = (json.dumps(_plain(row), ensure_ascii=False) for row in named)
         return ("[" + ",\n ".join(lines) + "]\n").encode()
     sink = pa.BufferOutputStream()
     if form == "parquet":
@@ -62,13 +64,26 @@ def _content(table: "pa.Table", form: Format) -> bytes:
     return bytes(sink.getvalue())
 
 
+def _values(table: "pa.Table", index: int) -> list[Any]:
+    """A column's values; raises QueryRejected for times that Python has not, such as the year 200000."""
+    from schemas.errors import QueryRejected
+
+    try:
+        return list(table.column(index).to_pylist())
+    except (OverflowError, ValueError) as error:
+        name = table.column_names[index]
+        raise QueryRejected(
+            f'column {name} holds a time out of reach here ({error}). Ask for it as text: "{name}"::varchar'
+        ) from error
+
+
 def _flat(table: "pa.Table") -> "pa.Table":
     """Lists, maps and structs as JSON text, since CSV has no such thing."""
     import pyarrow as pa
 
     for index, column in enumerate(table.schema):
         if pa.types.is_nested(column.type):
-            text = [None if value is None else json.dumps(_plain(value)) for value in table.column(index).to_pylist()]
+            text = [None if value is None else json.dumps(_plain(value)) for value in _values(table, index)]
             table = table.set_column(index, column.name, pa.array(text, pa.string()))
     return table
 
@@ -93,7 +108,7 @@ def _print(table: "pa.Table", limit: int) -> None:
         return
     console = session.console()
     shown = table if limit == 0 else table.slice(0, limit)
-    cells = [[_cell(value) for value in column.to_pylist()] for column in shown.columns]
+    cells = [[_cell(value) for value in _values(shown, index)] for index in range(shown.num_columns)]
     longest = [
         max(len(name), *(map(len, column))) if column else len(name)
         for name, column in zip(table.column_names, cells, strict=True)

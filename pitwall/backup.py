@@ -39,11 +39,14 @@ def restore(
 ) -> None:
     """Fill an empty home (and catalog) from a backup; every file is proven by its hash first.
 
+    Cut off, the same command goes on; until it is done no other command takes the home for a lake.
+
     pitwall --home NEW restore /mnt/backup
     """
     from pitwall.terminal import Terminal
-    from warehouse.backup import restore as bring_back
+    from warehouse.restore import restore as bring_back
 
+    context.obj.restoring = True
     lake = context.obj.lake
     with Terminal(quiet=as_json) as terminal:
         done = bring_back(lake, source, progress=lambda at, total: terminal.progress("files", at, total))
@@ -63,3 +66,5 @@ def _tell(done: "BackupReport", where: str, as_json: bool) -> None:
     for path, why in done.damaged.items():
         typer.echo(f"damaged  {path}: {why}")
     typer.echo(f"{done.files:,} files {where}, {done.copied:,} of them new ({done.bytes / 1e6:,.1f} MB)")
+    if done.note:
+        typer.echo(done.note)

@@ -145,7 +145,7 @@ def _tell(came: "IngestReport") -> None:
         *(f"warning   {path}: {note}" for path, notes in came.warnings.items() for note in notes),
         *(f"duplicate {path}: the same content as {twin}" for path, twin in came.duplicates.items()),
         *(f"left      {path}: {why}; the next ingest looks again" for path, why in came.left.items()),
-        *(f"ignored   {path}: {why}" for path, why in came.ignored.items() if path.lower().endswith((".json", ".gz"))),
+        *(f"ignored   {path}: {why}" for path, why in came.ignored.items()),
     ]
     for line in lines[:_SHOWN]:
         typer.echo(session.shown(line).replace("\n", "\\n"))

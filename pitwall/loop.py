@@ -87,6 +87,7 @@ def loop(
     from flows.looping import unfinished
     from pitwall.terminal import Terminal
     from schemas.errors import SettingsRejected
+    from warehouse import loops
 
     lake = context.obj.lake
     if resume:
@@ -101,7 +102,17 @@ def loop(
         drive["reward"] = weights(reward)
         judge: Fields = {"evaluate_every": evaluate_every, "go_on_from": go_on_from, "risk": risk, "window": window}
         config = _config(named, drive, judge, change or [], seed)
-    with Terminal(quiet=as_json) as terminal:
+    before = loops.unfinished(lake)
+
+    def left() -> str:
+        """A loop is written down before its first lap; what was interrupted earlier cannot be resumed."""
+        now = loops.unfinished(lake)
+        if now is None or (anew and now == before):
+            return "interrupted before the loop was begun; the same command begins it"
+        us = session.spelling(context)
+        return f"interrupted; {now.loop_id} keeps what it has. The same command goes on with it, or: {us} loop --resume"
+
+    with Terminal(quiet=as_json, interrupted=left) as terminal:
 
         def told(lap: "Lap") -> None:
             terminal.say(f"{lap.number}/{iterations}  {lap.words()}")

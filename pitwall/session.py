@@ -22,6 +22,8 @@ class Session:
 
     home: Path | None = None
     catalog: str | None = field(default=None, repr=False)
+    restoring: bool = False
+    """Whether the lake may be one that a restore has not filled yet."""
 
     @cached_property
     def settings(self) -> "Settings":
@@ -35,7 +37,7 @@ class Session:
         """The lake, opened (and on first use created)."""
         from warehouse.lake import Lake
 
-        return Lake.open(self.settings)
+        return Lake.open(self.settings, restoring=self.restoring)
 
     def close(self) -> None:
         """Let go of the catalog, if it was opened."""

@@ -3,6 +3,7 @@
 Arrives: stages and progress of `flows`. Leaves: lines and bars on standard error; standard output stays for answers.
 """
 
+from collections.abc import Callable
 from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
@@ -16,8 +17,8 @@ _INTERRUPTED = "interrupted; what was committed stays, and the same command goes
 class Terminal(Reporter):
     """Bars on a terminal, plain lines elsewhere; a context manager."""
 
-    def __init__(self, *, quiet: bool = False, interrupted: str = _INTERRUPTED) -> None:
-        """`interrupted` is what Ctrl-C leaves behind, in words."""
+    def __init__(self, *, quiet: bool = False, interrupted: str | Callable[[], str] = _INTERRUPTED) -> None:
+        """`interrupted` is what Ctrl-C leaves behind, in words, or finds them when it comes to that."""
         super().__init__()
         self.console = console(stderr=True)
         self.quiet, self.interrupted = quiet, interrupted
@@ -40,7 +41,8 @@ class Terminal(Reporter):
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         self.bars.stop()
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            self.console.print(self.interrupted)
+            told = self.interrupted if isinstance(self.interrupted, str) else self.interrupted()
+            self.console.print(told, markup=False, soft_wrap=True)
 
     def progress(self, what: str, done: int, total: int, note: str = "") -> None:
         """Move a bar."""

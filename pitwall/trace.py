@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from warehouse.account import Account
     from warehouse.lake import Lake
 
+_SHOWN = 3
 _BACK = "Which versions saw it"
 
 
@@ -127,7 +128,7 @@ def _print(told: "Account") -> None:
         for reason, rows in sorted(reasons.items(), key=lambda item: -item[1]):
             table.add_row(f"  - {name}", f"{rows:,}", escape(REASONS.get(reason, reason)))
 
-    step("rows in files", told.in_files, f"{told.files:,} files")
+    step("rows in files", told.in_files, f"{told.files:,} file{'' if told.files == 1 else 's'}")
     less("rejected", told.rejected)
     step("in the lake", told.in_lake)
     step("in the window", told.in_window, f"id {told.window_id[:12]}")
@@ -142,5 +143,11 @@ def _print(told: "Account") -> None:
     session.console().print(table)
     if not told.recorded:
         typer.echo("An earlier release trained it: counts are the learner's, which row had which role was not kept.")
+    if told.rejected_files:
+        names = [path.rpartition("/")[2] for path in told.rejected_files]
+        shown = ", ".join([*names[:_SHOWN], *(["..."] if len(names) > _SHOWN else [])])
+        count = f"{len(names):,} file{'' if len(names) == 1 else 's'} of these folders"
+        line = f"Not in it: {count}, rejected whole by then, whose rows nobody can count: {shown}; see: pitwall rejects"
+        typer.echo(session.shown(line).replace("\n", "\\n"))
     if not told.wrong:
         typer.echo("It balances.")

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     max_file_mib: int = Field(default=64, ge=1, le=1024)
     """A file of more MiB, unpacked, is neither a rollout nor a policy: it is refused before it is read. The largest
     that the engine writes has 8."""
+    max_columns: int = Field(default=4096, ge=1)
+    """Names of observations, actions and reward terms in the lake, each a column of every query: a file that brings
+    more is rejected, as is one whose set of columns is one too many (64 sets of so many; of fewer more)."""
     compact_rows: int = Field(default=262_144, ge=1)
     """Upkeep joins small partitions of a run into ones of about this many experiences; one rollout is never split."""
     keep_rollouts: int | None = Field(default=None, ge=1)
