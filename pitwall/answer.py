@@ -1,14 +1,14 @@
 """An Arrow table as the person asked for it: a table on the terminal, CSV, JSON or Parquet, to the screen or a file."""
 
 import json
-import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import typer
 
 from pitwall import session
+from pitwall.plain import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +50,7 @@ def _content(table: "pa.Table", form: Format) -> bytes:
     import pyarrow.parquet
 
     if form == "json":
-        lines = (json.dumps(_plain(row), ensure_ascii=False) for row in table.to_pylist())
+        lines = (json.dumps(plain(row), ensure_ascii=False) for row in table.to_pylist())
         return ("[" + ",\n ".join(lines) + "]\n").encode()
     sink = pa.BufferOutputStream()
     if form == "parquet":
@@ -68,19 +68,9 @@ def _flat(table: "pa.Table") -> "pa.Table":
 
     for index, column in enumerate(table.schema):
         if pa.types.is_nested(column.type):
-            text = [None if value is None else json.dumps(_plain(value)) for value in table.column(index).to_pylist()]
+            text = [None if value is None else json.dumps(plain(value)) for value in table.column(index).to_pylist()]
             table = table.set_column(index, column.name, pa.array(text, pa.string()))
     return table
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever DuckDB can hold
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int | bool) else str(value)
 
 
 def _print(table: "pa.Table", limit: int) -> None:

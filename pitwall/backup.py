@@ -1,21 +1,20 @@
 """`pitwall backup` and `pitwall restore`: a copy of the lake, and the way back."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pitwall import plain
+
 if TYPE_CHECKING:
     from warehouse.backup import BackupReport
-
-AsJson = Annotated[bool, typer.Option("--json", help="The account as JSON.")]
 
 
 def backup(
     context: typer.Context,
     target: Annotated[Path, typer.Argument(help="Folder of the copy, on another disk.")],
-    as_json: AsJson = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Copy the lake to a folder, while it is in use; only what the folder lacks is copied.
 
@@ -35,7 +34,7 @@ def backup(
 def restore(
     context: typer.Context,
     source: Annotated[Path, typer.Argument(help="Folder that pitwall backup wrote.")],
-    as_json: AsJson = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Fill an empty home (and catalog) from a backup; every file is proven by its hash first.
 
@@ -58,7 +57,7 @@ def register(app: typer.Typer) -> None:
 
 def _tell(done: "BackupReport", where: str, as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(vars(done), indent=1))
+        plain.give(vars(done))
         return
     for path, why in done.damaged.items():
         typer.echo(f"damaged  {path}: {why}")

@@ -1,9 +1,9 @@
 """`pitwall`: the commands, their common options and their exit codes."""
 
-import importlib.metadata
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
@@ -14,6 +14,7 @@ from pitwall import (
     lap,
     loop,
     maintain,
+    manual,
     models,
     reproduce,
     rescore,
@@ -27,14 +28,30 @@ from pitwall import (
 )
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
-app = typer.Typer(
+
+class Pitwall(manual.Group):
+    """All commands, by what one wants to do."""
+
+    panels: ClassVar[Mapping[str, Sequence[str]]] = {
+        "Begin": ("lap", "status", "doctor"),
+        "Data": ("ingest", "rejects", "sql", "ask", "analyse", "rescore", "trace"),
+        "Training": ("train", "window", "models", "report", "reproduce"),
+        "Driving": ("drive", "evaluate", "loop", "watch"),
+        "Upkeep": ("verify", "maintain", "backup", "restore"),
+        "Setup": ("settings", "up"),
+    }
+
+
+app = manual.App(
     name="pitwall",
+    cls=Pitwall,
     help="The pit wall for drivers trained with PPO: rollouts in, a lake you can query, a policy the engine loads out.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was rejected, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was rejected, 130 interrupted.\n"
+    "NO_COLOR takes colour and bold away, FORCE_COLOR keeps them in a pipe. Results go to standard output, messages "
+    "and progress to standard error; --json makes the result one for programs.\n"
+    "Help on one: pitwall COMMAND --help",
 )
 lap.register(app)
 drive.register(app)
@@ -55,6 +72,8 @@ up.register(app)
 
 def _version(asked: bool) -> None:
     if asked:
+        import importlib.metadata
+
         typer.echo(importlib.metadata.version("pitwall"))
         raise typer.Exit
 

@@ -1,15 +1,12 @@
 """`pitwall drive` and `pitwall evaluate`: a version at the wheel."""
 
 import datetime
-import json
-import secrets
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pitwall import session, wrong_field
+from pitwall import plain, session, wrong_field
 
 if TYPE_CHECKING:
     from flows.driving import Driving
@@ -82,6 +79,8 @@ def drive(
 
     pitwall drive champion --picture line.png
     """
+    import secrets
+
     from flows.driving import Driving, draw, driver_of, faults
     from pitwall.terminal import Terminal
     from racing.collector import PRESETS
@@ -135,7 +134,7 @@ def evaluate(
     cars: Annotated[int, typer.Option(min=1, help="Drives per track (racing).")] = 4,
     episodes: Annotated[int, typer.Option(min=1, help="Episodes (other environments).")] = 20,
     seed: Annotated[int, typer.Option(min=0, max=_SEEDS - 1, help="Of the first episode (other environments).")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Drive without exploration on unseen tracks, and keep the result: who drives better?
 
@@ -155,7 +154,7 @@ def evaluate(
         fields = {"environment": env, "lidar": lidar, "reward": weights(reward)}
         found = [judge(lake, number, _config(lake, str(number), fields, 0), how, terminal) for number in numbers]
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found], indent=1, default=str))
+        plain.give([vars(each) | {"created_at": each.created_at.replace(tzinfo=datetime.UTC)} for each in found])
         return
     _show(found)
 

@@ -1,12 +1,11 @@
 """`pitwall ingest` and `pitwall rejects`: what comes in, and what was turned away."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import session
+from pitwall import plain, session
 
 if TYPE_CHECKING:
     from warehouse.ingest_report import IngestReport
@@ -20,7 +19,7 @@ def ingest(
         list[Path] | None, typer.Argument(help="Folders (with sub-folders) or files; none: the setting `landing`.")
     ] = None,
     retry_rejected: Annotated[bool, typer.Option(help="Judge files again that were turned away before.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Bring an engine's rollout files into the lake.
 
@@ -40,7 +39,7 @@ def ingest(
     with Terminal(quiet=as_json) as terminal:
         came = bring_in(current.lake, folders, terminal, retry_rejected=retry_rejected)
     if as_json:
-        typer.echo(json.dumps(_account(came), indent=1))
+        plain.give(_account(came))
     else:
         _tell(came)
         typer.echo(f"{summary(came)}. {came.seconds:.1f} s")
@@ -58,7 +57,7 @@ def rejects(
     show: Annotated[int | None, typer.Option(metavar="ID", help="Print the raw text of one.")] = None,
     export: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Copy rejected files there, to mend.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Also those that came in after all.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """List what was turned away, with file, row, reason and time.
 
@@ -83,7 +82,7 @@ def rejects(
         return
     found = kept.rejects(lake, file_name=file, resolved=every)
     if as_json:
-        typer.echo(json.dumps([reject.as_json() for reject in found], indent=1))
+        plain.give([reject.as_json() for reject in found])
         return
     table = Table(box=None, header_style="bold")
     for name in ("id", "file", "row", "reason", "at (UTC)"):

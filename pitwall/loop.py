@@ -1,11 +1,10 @@
 """`pitwall loop`: drive, train, publish, evaluate, promote, and round again."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import session, training_config, wrong_field
+from pitwall import plain, session, training_config, wrong_field
 from pitwall.drive import weights
 
 if TYPE_CHECKING:
@@ -72,7 +71,7 @@ def loop(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished loop as it was begun.")] = False,
     anew: Annotated[bool, typer.Option("--new", help="Begin another loop although one is unfinished.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Let cars drive and learn: each lap drives a rollout, ingests it, trains on it and publishes a version.
 
@@ -108,7 +107,7 @@ def loop(
 
         done = go_round(lake, config, iterations, terminal, start=start, anew=anew, told=told)
     if as_json:
-        typer.echo(json.dumps(_account(done), indent=1))
+        plain.give(_account(done))
     else:
         show(context, done)
 

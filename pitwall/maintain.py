@@ -1,9 +1,10 @@
 """`pitwall maintain`: the upkeep of the lake."""
 
-import json
 from typing import Annotated
 
 import typer
+
+from pitwall import plain
 
 _SHOWN = 20
 
@@ -11,7 +12,7 @@ _SHOWN = 20
 def maintain(
     context: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be done, with reasons.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Join small partitions, drop by the rules of retention, delete garbage whose grace is over.
 
@@ -28,7 +29,7 @@ def maintain(
     with Terminal(quiet=as_json) as terminal:
         done = keep_up(context.obj.lake, terminal, dry_run=dry_run)
     if as_json:
-        typer.echo(json.dumps(done.as_json(), indent=1))
+        plain.give(done.as_json())
     else:
         if dry_run:
             told = [

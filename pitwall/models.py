@@ -1,12 +1,11 @@
 """`pitwall models`: the registry from the command line."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pitwall import session
+from pitwall import manual, plain, session
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 _FIGURES = ("kl", "clip_fraction", "explained_variance", "return_mean")
 """What the list shows of a version."""
 
-app = typer.Typer(
+app = manual.App(
     help="Versions of the policy: list, compare, promote, roll back, bring in, take out. "
     "A VERSION is a number (7, v7) or an alias (champion, latest).",
     no_args_is_help=True,
@@ -25,17 +24,16 @@ app = typer.Typer(
 
 Version = Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")]
 Format = Literal["engine", "onnx", "safetensors", "all"]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 
 
 @app.command("list")
-def list_(context: typer.Context, as_json: AsJson = False) -> None:
+def list_(context: typer.Context, as_json: plain.AsJson = False) -> None:
     """All versions, newest first."""
     from warehouse.registry import versions
 
     found = versions(_lake(context))[::-1]
     if as_json:
-        _print_json([model.as_json() for model in found])
+        plain.give([model.as_json() for model in found])
     elif not found:
         typer.echo("The registry is empty. Import a policy (pitwall models import FILE) or train one (pitwall train).")
     else:
@@ -51,7 +49,7 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(context: typer.Context, version: Version = "latest", as_json: AsJson = False) -> None:
+def show(context: typer.Context, version: Version = "latest", as_json: plain.AsJson = False) -> None:
     """One version: where it comes from, its settings, figures and files."""
     from warehouse.model_lineage import ancestors, rollouts_of
     from warehouse.registry import get, read_manifest
@@ -63,7 +61,7 @@ def show(context: typer.Context, version: Version = "latest", as_json: AsJson = 
     rollouts = rollouts_of(lake, model.version)
     if as_json:
         told = manifest.model_dump(mode="json", include={"window", "seeds", "libraries", "notes"})
-        _print_json(
+        plain.give(
             model.as_json() | told | {"ancestors": chain, "rollouts": [vars(rollout) for rollout in rollouts]},
         )
         return
@@ -89,14 +87,14 @@ def diff(
     context: typer.Context,
     a: Annotated[str, typer.Argument(metavar="A", help="A number or an alias.")],
     b: Annotated[str, typer.Argument(metavar="B", help="A number or an alias.")] = "latest",
-    as_json: AsJson = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """What sets two versions apart: settings, figures, rollouts."""
     from warehouse.model_diff import diff as difference
 
     found = difference(_lake(context), a, b)
     if as_json:
-        _print_json(found.as_json())
+        plain.give(found.as_json())
         return
     table = _table("", f"version {found.a.version}", f"version {found.b.version}")
     table.add_row("parent", *(str(model.parent or "") for model in (found.a, found.b)))
@@ -241,7 +239,3 @@ def _table(*columns: str) -> "Table":
 
 def _lines(values: dict[str, Any]) -> str:
     return "\n".join(f"{name}  {value}" for name, value in values.items())
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2))

@@ -1,15 +1,16 @@
 """`pitwall reproduce`: the same weights again, or what is other."""
 
-import json
 from typing import Annotated
 
 import typer
+
+from pitwall import plain
 
 
 def reproduce(
     context: typer.Context,
     version: Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")] = "latest",
-    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Make a version again from its manifest: parent, window, configuration, seeds, and what was known of its rows.
 
@@ -21,7 +22,7 @@ def reproduce(
     with Terminal(quiet=as_json, interrupted="interrupted; nothing was changed") as terminal:
         found = again(context.obj.lake, version, terminal)
     if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=1))
+        plain.give(found.as_json())
     else:
         for note in found.notes:
             typer.echo(note)

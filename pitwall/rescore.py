@@ -1,11 +1,10 @@
 """`pitwall rescore`: a new reward for history."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import session
+from pitwall import plain, session
 
 if TYPE_CHECKING:
     from schemas.reward import Reward
@@ -33,7 +32,7 @@ def rescore(
         str | None, typer.Option(metavar="NAME", help="Compare a defined reward with the recorded.")
     ] = None,
     every: Annotated[bool, typer.Option("--list", help="List the rewards that are defined.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Give history another reward under a name; what was recorded stays as it is.
 
@@ -113,7 +112,7 @@ def _factors(weights: list[str]) -> dict[str, float]:
 
 def _tell(reward: "Reward", compared: "Comparison", as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(reward.model_dump(mode="json") | compared.as_json(), indent=1))
+        plain.give(reward.model_dump(mode="json") | compared.as_json())
         return
     from rich.table import Table
 
@@ -138,12 +137,12 @@ def _list(lake: "Lake", as_json: bool) -> None:
 
     found = rewards.listing(lake)
     if as_json:
-        plain = [
+        told = [
             each.reward.model_dump(mode="json")
             | {"note": each.note, "created_at": each.created_at.isoformat() + "Z", "versions": list(each.versions)}
             for each in found
         ]
-        typer.echo(json.dumps(plain, indent=1))
+        plain.give(told)
         return
     if not found:
         typer.echo("No reward is defined. Define one: pitwall rescore fast --weights speed=0.5,collision=2")

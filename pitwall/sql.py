@@ -2,12 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
-from pitwall import answer, session
+from pitwall import answer, manual, session
 
 if TYPE_CHECKING:
     from schemas.reward import Reward
@@ -21,28 +20,26 @@ RewardOption = Annotated[
 LimitOption = Annotated[int, typer.Option("--limit", min=0, help="Rows of a table on the terminal; 0 for all.")]
 
 
-class SqlCommand(TyperCommand):
+class SqlCommand(manual.Command):
     """`sql`, whose help lists the views."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's own copies of click's types
-        """Put the views below the options."""
+    def more(self) -> list[tuple[str, manual.Rows]]:
+        """The views."""
         from warehouse.views import views
 
-        lines = [f"[bold]{view.name}[/]  {view.summary}" for view in views().values()]
-        self.epilog = "\n\n".join(["Views:", *sorted(lines), "Columns of one: pitwall sql 'describe episodes'"])
-        super().format_help(ctx, formatter)
+        rows = sorted((view.name, view.summary) for view in views().values())
+        return [("Views", [*rows, ("", "Columns of one: pitwall sql 'describe episodes'")])]
 
 
-class AskCommand(TyperCommand):
+class AskCommand(manual.Command):
     """`ask`, whose help lists the questions."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's own copies of click's types
-        """Put the questions below the options."""
+    def more(self) -> list[tuple[str, manual.Rows]]:
+        """The questions."""
         from warehouse.questions import questions
 
-        lines = [f"[bold]{question.name}[/]  {question.summary}" for question in questions().values()]
-        self.epilog = "\n\n".join(["Questions:", *lines, "Parameters and columns of one: pitwall ask health --help"])
-        super().format_help(ctx, formatter)
+        rows = [(question.name, question.summary) for question in questions().values()]
+        return [("Questions", [*rows, ("", "Parameters and columns of one: pitwall ask health --help")])]
 
 
 def sql(

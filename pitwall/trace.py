@@ -1,12 +1,11 @@
 """`pitwall trace`: which rows made a version, which versions saw a row."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import answer, session
+from pitwall import answer, plain, session
 from pitwall.sql import FormatOption, LimitOption, OutputOption, form_of
 
 if TYPE_CHECKING:
@@ -30,7 +29,7 @@ def trace(
         int | None, typer.Option(min=0, rich_help_panel=_BACK, help="Only this row of the rollout's file, from 0.")
     ] = None,
     run: Annotated[str | None, typer.Option(rich_help_panel=_BACK, help="Every rollout of a run.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+    as_json: plain.AsJson = False,
     form: FormatOption = "table",
     output: OutputOption = None,
     limit: LimitOption = 50,
@@ -95,7 +94,7 @@ def _give_account(lake: "Lake", version: str, *, as_json: bool) -> None:
 
     told = account(lake, version)
     if as_json:
-        typer.echo(json.dumps(told.as_json(), indent=1))
+        plain.give(told.as_json())
     else:
         _print(told)
     if told.wrong:

@@ -1,12 +1,11 @@
 """`pitwall train` and `pitwall window`: choose experiences, make the next version."""
 
 import datetime
-import json
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pitwall import session, training_config
+from pitwall import plain, session, training_config
 
 if TYPE_CHECKING:
     from schemas.window import Window
@@ -32,7 +31,6 @@ Reward = Annotated[
 ]
 MaxRows = Annotated[int | None, typer.Option(min=1, rich_help_panel=_WINDOW, help="Whole rollouts while they fit.")]
 MinRows = Annotated[int, typer.Option(min=1, rich_help_panel=_WINDOW, help="Fewer rows are an error.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
 
 
 def train(
@@ -65,7 +63,7 @@ def train(
         str | None, typer.Option(rich_help_panel=_LEARNER, help="Start from this version. (the policy that collected)")
     ] = None,
     at_least_new: Annotated[int, typer.Option(min=0, help="Do nothing unless so many rollouts are new.")] = 0,
-    as_json: AsJson = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Train the next version from a window of the lake, and publish it.
 
@@ -86,7 +84,7 @@ def train(
     with Terminal(quiet=as_json) as terminal:
         report = train_now(context.obj.lake, window, config, terminal, parent=parent, at_least_new=at_least_new)
     if as_json:
-        typer.echo(json.dumps(train_table.as_json(report), indent=1))
+        plain.give(train_table.as_json(report))
     else:
         train_table.show("Training", train_lines(report))
 
@@ -103,7 +101,7 @@ def window(
     max_rows: MaxRows = None,
     min_rows: MinRows = 1,
     reward: Reward = None,
-    as_json: AsJson = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Show what a window selects, and store it as a manifest that finds the same rows for good."""
     from warehouse.windows import select
@@ -111,7 +109,7 @@ def window(
     asked = _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows, reward)
     manifest = select(context.obj.lake, asked)
     if as_json:
-        typer.echo(manifest.model_dump_json(indent=1))
+        plain.give(manifest.model_dump(mode="json"))
         return
     from rich.table import Table
 

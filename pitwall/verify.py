@@ -1,12 +1,11 @@
 """`pitwall verify`: whether everything in the lake is still what was committed."""
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import session
+from pitwall import plain, session
 
 if TYPE_CHECKING:
     from warehouse.verification import Damage, Verification
@@ -18,7 +17,7 @@ _NAMES = 5
 def verify(
     context: typer.Context,
     deep: Annotated[bool, typer.Option("--deep", help="Also the rows of every rollout, one by one.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Hold every partition, version, alias and rejected file against the catalog, by checksum. Changes nothing.
 
@@ -36,7 +35,7 @@ def verify(
             current.lake, deep=deep, progress=lambda done, total, place: terminal.progress("files", done, total, place)
         )
     if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=1))
+        plain.give(found.as_json())
     else:
         for line in _lines(found):
             typer.echo(line)
