@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pitwall import plain, session, wrong_field
+from pitwall import completion, plain, session, wrong_field
 
 if TYPE_CHECKING:
     from flows.driving import Driving
@@ -36,7 +36,10 @@ Lidar = Annotated[int | None, typer.Option(min=0, max=32, help="Rays of the LIDA
 def drive(
     context: typer.Context,
     version: Annotated[
-        str | None, typer.Argument(help="A number or an alias. (champion, else a random policy)")
+        str | None,
+        typer.Argument(
+            autocompletion=completion.versions, help="A number or an alias. (champion, else a random policy)"
+        ),
     ] = None,
     to: Annotated[
         Path | None, typer.Option(file_okay=False, help="Folder for the rollouts. (drives/<run> in the home)")
@@ -126,7 +129,10 @@ def drive(
 
 def evaluate(
     context: typer.Context,
-    versions: Annotated[list[str] | None, typer.Argument(help="Numbers or aliases. (champion, latest)")] = None,
+    versions: Annotated[
+        list[str] | None,
+        typer.Argument(autocompletion=completion.versions, help="Numbers or aliases. (champion, latest)"),
+    ] = None,
     env: Environment = None,
     lidar: Lidar = None,
     reward: Reward = None,

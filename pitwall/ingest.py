@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import plain, session
+from pitwall import completion, plain, session
 
 if TYPE_CHECKING:
     from warehouse.ingest_report import IngestReport
@@ -53,7 +53,9 @@ def ingest(
 
 def rejects(
     context: typer.Context,
-    file: Annotated[str | None, typer.Argument(help="Only those of this file name.")] = None,
+    file: Annotated[
+        str | None, typer.Argument(autocompletion=completion.rejected, help="Only those of this file name.")
+    ] = None,
     show: Annotated[int | None, typer.Option(metavar="ID", help="Print the raw text of one.")] = None,
     export: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Copy rejected files there, to mend.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Also those that came in after all.")] = False,

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import plain, session, training_config, wrong_field
+from pitwall import completion, plain, session, training_config, wrong_field
 from pitwall.drive import weights
 
 if TYPE_CHECKING:
@@ -19,7 +19,12 @@ def loop(
     context: typer.Context,
     iterations: Annotated[int, typer.Option(min=1, help="Laps: one rollout and one version each.")] = 100,
     named: Annotated[
-        str, typer.Option("--named", help="A known loop: racing, half_cheetah, hopper, inverted_pendulum, pendulum.")
+        str,
+        typer.Option(
+            "--named",
+            autocompletion=completion.loops,
+            help="A known loop: racing, half_cheetah, hopper, inverted_pendulum, pendulum.",
+        ),
     ] = "racing",
     env: Annotated[
         str | None,
@@ -50,7 +55,10 @@ def loop(
         typer.Option("--set", metavar="NAME=VALUE", rich_help_panel=_LEARNER, help="Change a field of the learner."),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="Version to begin with. (the champion, else a random policy)")
+        str | None,
+        typer.Option(
+            autocompletion=completion.versions, help="Version to begin with. (the champion, else a random policy)"
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     evaluate_every: Annotated[

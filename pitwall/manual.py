@@ -62,8 +62,8 @@ class Group(TyperGroup):
         for title, names in self._panels():
             rows = [(name, Page(self.commands[name].help or "").summary) for name in names]
             formatter.write(_section(bold(f"{title}:"), rows))
-        for title, rows in _parameters(self, ctx):
-            formatter.write(_section(bold(f"{title}:"), rows))
+        for title, parameters in _parameters(self, ctx):
+            formatter.write(_section(bold(f"{title}:"), parameters))
         for line in (self.epilog or "").splitlines():
             formatter.write("\n" + "\n".join(_wrapped(line)) + "\n")
 

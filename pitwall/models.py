@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pitwall import manual, plain, session
+from pitwall import completion, manual, plain, session
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -22,7 +22,9 @@ app = manual.App(
     no_args_is_help=True,
 )
 
-Version = Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")]
+Version = Annotated[
+    str, typer.Argument(metavar="VERSION", autocompletion=completion.versions, help="A number or an alias.")
+]
 Format = Literal["engine", "onnx", "safetensors", "all"]
 
 
@@ -85,8 +87,10 @@ def show(context: typer.Context, version: Version = "latest", as_json: plain.AsJ
 @app.command()
 def diff(
     context: typer.Context,
-    a: Annotated[str, typer.Argument(metavar="A", help="A number or an alias.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="A number or an alias.")] = "latest",
+    a: Annotated[str, typer.Argument(metavar="A", autocompletion=completion.versions, help="A number or an alias.")],
+    b: Annotated[
+        str, typer.Argument(metavar="B", autocompletion=completion.versions, help="A number or an alias.")
+    ] = "latest",
     as_json: plain.AsJson = False,
 ) -> None:
     """What sets two versions apart: settings, figures, rollouts."""
@@ -114,7 +118,9 @@ def diff(
 def promote(
     context: typer.Context,
     version: Version,
-    alias: Annotated[str, typer.Option(help="The alias that moves; a new name makes a new alias.")] = "champion",
+    alias: Annotated[
+        str, typer.Option(autocompletion=completion.aliases, help="The alias that moves; a new name makes a new alias.")
+    ] = "champion",
     reason: Annotated[str, typer.Option(help="Why; it is kept with the move.")] = "",
 ) -> None:
     """Point an alias at a version."""
@@ -126,7 +132,9 @@ def promote(
 @app.command()
 def rollback(
     context: typer.Context,
-    alias: Annotated[str, typer.Argument(metavar="ALIAS", help="The alias that moves back.")] = "champion",
+    alias: Annotated[
+        str, typer.Argument(metavar="ALIAS", autocompletion=completion.aliases, help="The alias that moves back.")
+    ] = "champion",
 ) -> None:
     """Undo the last move of an alias."""
     from warehouse.aliases import rollback as undo

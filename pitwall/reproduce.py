@@ -4,12 +4,14 @@ from typing import Annotated
 
 import typer
 
-from pitwall import plain
+from pitwall import completion, plain
 
 
 def reproduce(
     context: typer.Context,
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")] = "latest",
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", autocompletion=completion.versions, help="A number or an alias.")
+    ] = "latest",
     as_json: plain.AsJson = False,
 ) -> None:
     """Make a version again from its manifest: parent, window, configuration, seeds, and what was known of its rows.

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import plain, session
+from pitwall import completion, plain, session
 
 if TYPE_CHECKING:
     from schemas.reward import Reward
@@ -29,7 +29,10 @@ def rescore(
     note: Annotated[str, typer.Option(help="Why; it is kept with the reward.")] = "",
     dry: Annotated[bool, typer.Option("--dry", help="Compare old and new, define nothing.")] = False,
     show: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Compare a defined reward with the recorded.")
+        str | None,
+        typer.Option(
+            metavar="NAME", autocompletion=completion.rewards, help="Compare a defined reward with the recorded."
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--list", help="List the rewards that are defined.")] = False,
     as_json: plain.AsJson = False,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import answer, manual, session
+from pitwall import answer, completion, manual, session
 
 if TYPE_CHECKING:
     from schemas.reward import Reward
@@ -15,7 +15,12 @@ if TYPE_CHECKING:
 FormatOption = Annotated[answer.Format, typer.Option("--format", "-f", help="How the answer comes.")]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write it to this file.")]
 RewardOption = Annotated[
-    str | None, typer.Option("--reward", help="Rewards and returns are those of this named reward: pitwall rescore.")
+    str | None,
+    typer.Option(
+        "--reward",
+        autocompletion=completion.rewards,
+        help="Rewards and returns are those of this named reward: pitwall rescore.",
+    ),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=0, help="Rows of a table on the terminal; 0 for all.")]
 
@@ -80,7 +85,9 @@ def sql(
 
 def ask(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="The question; none: a list of all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(autocompletion=completion.questions, help="The question; none: a list of all.")
+    ] = None,
     form: FormatOption = "table",
     output: OutputOption = None,
     limit: LimitOption = 50,

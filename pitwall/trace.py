@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import answer, plain, session
+from pitwall import answer, completion, plain, session
 from pitwall.sql import FormatOption, LimitOption, OutputOption, form_of
 
 if TYPE_CHECKING:
@@ -18,17 +18,29 @@ _BACK = "Which versions saw it"
 def trace(
     context: typer.Context,
     version: Annotated[
-        str | None, typer.Argument(metavar="VERSION", help="A number or an alias; its account, from file to gradient.")
+        str | None,
+        typer.Argument(
+            metavar="VERSION",
+            autocompletion=completion.versions,
+            help="A number or an alias; its account, from file to gradient.",
+        ),
     ] = None,
     rows: Annotated[bool, typer.Option("--rows", help="Every row with its role instead of the account.")] = False,
     rollout: Annotated[
         str | None,
-        typer.Option(metavar="FILE_OR_ID", rich_help_panel=_BACK, help="A rollout: file name, id or its beginning."),
+        typer.Option(
+            metavar="FILE_OR_ID",
+            autocompletion=completion.rollouts,
+            rich_help_panel=_BACK,
+            help="A rollout: file name, id or its beginning.",
+        ),
     ] = None,
     row: Annotated[
         int | None, typer.Option(min=0, rich_help_panel=_BACK, help="Only this row of the rollout's file, from 0.")
     ] = None,
-    run: Annotated[str | None, typer.Option(rich_help_panel=_BACK, help="Every rollout of a run.")] = None,
+    run: Annotated[
+        str | None, typer.Option(autocompletion=completion.runs, rich_help_panel=_BACK, help="Every rollout of a run.")
+    ] = None,
     as_json: plain.AsJson = False,
     form: FormatOption = "table",
     output: OutputOption = None,

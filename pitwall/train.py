@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pitwall import plain, session, training_config
+from pitwall import completion, plain, session, training_config
 
 if TYPE_CHECKING:
     from schemas.window import Window
@@ -22,12 +22,20 @@ MaxAge = Annotated[
 Best = Annotated[int | None, typer.Option(min=1, rich_help_panel=_WINDOW, help="The best N by mean episode return.")]
 Since = Annotated[datetime.datetime | None, typer.Option(rich_help_panel=_WINDOW, help="Written at or after.")]
 Until = Annotated[datetime.datetime | None, typer.Option(rich_help_panel=_WINDOW, help="Written before.")]
-Run = Annotated[str | None, typer.Option(rich_help_panel=_WINDOW, help="Of this run (engine session).")]
+Run = Annotated[
+    str | None,
+    typer.Option(autocompletion=completion.runs, rich_help_panel=_WINDOW, help="Of this run (engine session)."),
+]
 Sql = Annotated[
     str | None, typer.Option(rich_help_panel=_WINDOW, help='SELECT that returns rollout ids, e.g. from "rollouts".')
 ]
 Reward = Annotated[
-    str | None, typer.Option(rich_help_panel=_WINDOW, help="A named reward in place of the recorded: pitwall rescore.")
+    str | None,
+    typer.Option(
+        autocompletion=completion.rewards,
+        rich_help_panel=_WINDOW,
+        help="A named reward in place of the recorded: pitwall rescore.",
+    ),
 ]
 MaxRows = Annotated[int | None, typer.Option(min=1, rich_help_panel=_WINDOW, help="Whole rollouts while they fit.")]
 MinRows = Annotated[int, typer.Option(min=1, rich_help_panel=_WINDOW, help="Fewer rows are an error.")]
@@ -49,6 +57,7 @@ def train(
         str,
         typer.Option(
             "--config",
+            autocompletion=completion.configurations,
             rich_help_panel=_LEARNER,
             help="engine, plugin_script, racing, cleanrl_continuous or pendulum.",
         ),
@@ -60,7 +69,12 @@ def train(
     seed: Annotated[int, typer.Option(min=0, rich_help_panel=_LEARNER, help="Order of minibatches.")] = 0,
     device: Annotated[str, typer.Option(rich_help_panel=_LEARNER, help="auto, cpu, cuda or mps.")] = "auto",
     parent: Annotated[
-        str | None, typer.Option(rich_help_panel=_LEARNER, help="Start from this version. (the policy that collected)")
+        str | None,
+        typer.Option(
+            autocompletion=completion.versions,
+            rich_help_panel=_LEARNER,
+            help="Start from this version. (the policy that collected)",
+        ),
     ] = None,
     at_least_new: Annotated[int, typer.Option(min=0, help="Do nothing unless so many rollouts are new.")] = 0,
     as_json: plain.AsJson = False,
