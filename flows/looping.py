@@ -57,7 +57,7 @@ class Lap:
             parts.append(self.collected.words())
         parts.append(f"KL {self.metrics['kl']:.4f}")
         if self.evaluation is not None:
-            parts.append(score(self.evaluation))
+            parts.append(self.evaluation.words())
         if self.decision is not None and self.decision.champion == self.version:
             parts.append("champion")
         elif self.decision is not None:
@@ -113,13 +113,6 @@ def loop(
         drive = config.drive.model_copy(update={"seed": _seed(config.drive.seed, run_id)})
         with Driving(drive, folder / run_id, run_id) as driving:
             return _Laps(lake, begun, config, driving, report).run(told)
-
-
-def score(evaluation: Evaluation) -> str:
-    """An evaluation in a few words."""
-    if evaluation.finished is None or evaluation.speed is None:
-        return f"return {evaluation.return_.mean:.1f} (evaluated)"
-    return f"{evaluation.finished.mean:.0%} of drives finish a lap, {evaluation.speed.mean:.1f} m/s"
 
 
 def unfinished(lake: Lake) -> tuple[LoopConfig, int, str | None] | None:

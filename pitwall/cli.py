@@ -9,6 +9,7 @@ import typer
 
 from pitwall import (
     backup,
+    doctor,
     drive,
     ingest,
     lap,
@@ -21,6 +22,7 @@ from pitwall import (
     session,
     settings,
     sql,
+    status,
     trace,
     train,
     up,
@@ -54,6 +56,8 @@ app = manual.App(
     "Help on one: pitwall COMMAND --help",
 )
 lap.register(app)
+status.register(app)
+doctor.register(app)
 drive.register(app)
 loop.register(app)
 ingest.register(app)

@@ -6,6 +6,8 @@ writes nothing, and where that does not work it has no words: Tab is no place fo
 
 import re
 import shlex
+from collections.abc import Sequence
+from typing import Any
 
 import typer
 
@@ -29,7 +31,7 @@ def aliases(context: typer.Context, incomplete: str) -> Words:
 def runs(context: typer.Context, incomplete: str) -> Words:
     """Runs, the newest first."""
     found = _ask(context, f"select run_id from runs order by created_at desc limit {_MOST}")
-    return _fitting([(run, "") for (run,) in found], incomplete)
+    return _fitting([(row[0], "") for row in found], incomplete)
 
 
 def rollouts(context: typer.Context, incomplete: str) -> Words:
@@ -41,7 +43,7 @@ def rollouts(context: typer.Context, incomplete: str) -> Words:
 def rejected(context: typer.Context, incomplete: str) -> Words:
     """Names of files that were turned away."""
     found = _ask(context, f"select distinct file_name from rejects where resolved_by is null limit {_MOST}")
-    return _fitting([(file, "") for (file,) in found], incomplete)
+    return _fitting([(row[0], "") for row in found], incomplete)
 
 
 def rewards(context: typer.Context, incomplete: str) -> Words:
@@ -74,7 +76,7 @@ def loops(incomplete: str) -> Words:
     return _fitting([(name, (make.__doc__ or "").split("\n")[0]) for name, make in NAMED.items()], incomplete)
 
 
-def _ask(context: typer.Context, statement: str) -> list[tuple[str, str]]:
+def _ask(context: typer.Context, statement: str) -> list[tuple[Any, ...]]:
     from schemas.errors import PitwallError
     from schemas.settings import Settings
     from warehouse.glance import glance
@@ -87,6 +89,6 @@ def _ask(context: typer.Context, statement: str) -> list[tuple[str, str]]:
         return []
 
 
-def _fitting(words: list[tuple[str, str]], incomplete: str) -> Words:
+def _fitting(words: Sequence[tuple[Any, ...]], incomplete: str) -> Words:
     """Those that begin so, and that a shell takes as they stand."""
     return [(word, note) for word, note in words if word.startswith(incomplete) and shlex.quote(word) == word]

@@ -33,7 +33,7 @@ def lap(
 
 def _learn(context: typer.Context, laps: int) -> None:
     from flows.driving import draw
-    from flows.looping import loop, score
+    from flows.looping import loop
     from pitwall import progress
     from pitwall.terminal import Terminal
     from schemas.errors import SettingsRejected
@@ -61,7 +61,7 @@ def _learn(context: typer.Context, laps: int) -> None:
     for curve in found:
         typer.echo(f"\n{progress.text(curve)}")
     typer.echo(f"\n{laps} laps in {time.perf_counter() - began:.0f} s.")
-    typer.echo(f"Champion is version {done.champion}: {score(done.evaluation)},")
+    typer.echo(f"Champion is version {done.champion}: {done.evaluation.words()},")
     typer.echo("on tracks that had a say neither in training nor in promotion")
     typer.echo(f"{line}\nPlot: {plot}\nPicture: {picture}\n\nNext:")
     us = session.spelling(context)

@@ -122,9 +122,7 @@ def loop(
 
 def show(context: typer.Context, done: "LoopReport") -> None:
     """The end of a loop in words, and what to do next."""
-    from flows.looping import score
-
-    evaluated = "" if done.evaluation is None else f": {score(done.evaluation)}"
+    evaluated = "" if done.evaluation is None else f": {done.evaluation.words()}"
     typer.echo(f"{done.loop_id}: {done.iterations} laps done. Champion is version {done.champion}{evaluated}")
     us = session.spelling(context)
     typer.echo(f"How versions did: {us} ask versions")
