@@ -107,6 +107,7 @@ def loop(
         begun = _begun(lake, config, iterations, start, anew)
         # A killed session may have left a whole rollout that nobody has read.
         if (folder := lake.paths.drives(begun.loop_id)).is_dir():
+            report.say(f"looking for rollouts that {begun.loop_id} left when it was interrupted")
             report.stage("ingest", bring_in, lake, [folder], Reporter())
         session = loops.sessions(lake, begun.loop_id) + 1
         run_id = f"{begun.loop_id}.{session:03d}"
@@ -194,6 +195,9 @@ class _Laps:
 
     def run(self, told: Callable[[Lap], None]) -> LoopReport:
         done = LoopReport(self.loop.loop_id, self.start, self.loop.iterations, self.settings)
+        laps = sum(lap.goes_on is not None for lap in self._records())
+        begins = f"goes on after {laps}" if laps else f"begins with version {self.start}, 0"
+        self.report.say(f"{self.loop.loop_id} {begins} of {self.loop.iterations} laps in {self.task}")
         if self.config.evaluate_every:
             self._evaluate(self.start)
         while sum(lap.goes_on is not None for lap in self._records()) < self.loop.iterations:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -83,30 +84,37 @@ def _print(table: "pa.Table", limit: int) -> None:
         return
     console = session.console()
     shown = table if limit == 0 else table.slice(0, limit)
-    cells = [[_cell(value) for value in column.to_pylist()] for column in shown.columns]
-    longest = [
-        max(len(name), *(map(len, column))) if column else len(name)
-        for name, column in zip(table.column_names, cells, strict=True)
-    ]
-    cap = next((cap for cap in _CELL_WIDTHS if _width(longest, cap) <= console.width), _CELL_WIDTHS[-1])
-    fitting = max(1, sum(_width(longest[: count + 1], cap) <= console.width for count in range(len(longest))))
+    cells = {name: [_cell(value) for value in shown[name].to_pylist()] for name in shown.column_names}
+    longest = {name: max(map(len, [name, *column])) for name, column in cells.items()}
+    empty = _empty(shown) if _width(longest.values(), _CELL_WIDTHS[-1]) > console.width else []
+    names = [name for name in cells if name not in empty]
+    widths = [longest[name] for name in names]
+    cap = next((cap for cap in _CELL_WIDTHS if _width(widths, cap) <= console.width), _CELL_WIDTHS[-1])
+    fitting = names[: max(1, sum(_width(widths[: count + 1], cap) <= console.width for count in range(len(names))))]
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for field in list(table.schema)[:fitting]:
-        grid.add_column(
-            Text(_cut(session.shown(field.name), cap)), justify="right" if _is_number(field) else "left", no_wrap=True
-        )
-    for row in zip(*cells[:fitting], strict=True):
+    for name in fitting:
+        justify: Literal["left", "right"] = "right" if _is_number(table.schema.field(name)) else "left"
+        grid.add_column(Text(_cut(session.shown(name), cap)), justify=justify, no_wrap=True)
+    for row in zip(*(cells[name] for name in fitting), strict=True):
         grid.add_row(*(Text(_cut(cell, cap), style="dim" if cell == "NULL" else "") for cell in row))
     console.print(grid)
     notes = [f"{table.num_rows} row{'s' * (table.num_rows != 1)}"]
     if shown.num_rows < table.num_rows:
         notes = [f"showing {shown.num_rows} of {table.num_rows} rows; --limit 0 or --format csv for all"]
-    if fitting < table.num_columns:
-        notes.append(f"{fitting} of {table.num_columns} columns fit; name the ones you want, or --format csv for all")
+    if len(fitting) < table.num_columns:
+        left = f"; {len(empty)} hold nothing here" if empty else ""
+        told = f"{len(fitting)} of {table.num_columns} columns fit{left}"
+        notes.append(f"{told}; name the ones you want, or --format csv for all")
     console.print(". ".join(notes), style="dim", markup=False)
 
 
-def _width(longest: list[int], cap: int) -> int:
+def _empty(table: "pa.Table") -> list[str]:
+    """Columns without any value, unless that is all there is."""
+    found = [name for name in table.column_names if table.num_rows and table[name].null_count == table.num_rows]
+    return found if len(found) < table.num_columns else []
+
+
+def _width(longest: Iterable[int], cap: int) -> int:
     return 2 + sum(min(width, cap) + 3 for width in longest)  # padding and rule of a column
 
 

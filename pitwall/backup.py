@@ -16,10 +16,15 @@ def backup(
     target: Annotated[Path, typer.Argument(help="Folder of the copy, on another disk.")],
     as_json: plain.AsJson = False,
 ) -> None:
-    """Copy the lake to a folder, while it is in use; only what the folder lacks is copied.
+    """Copy the lake to a folder, while it is in use.
 
     Holds everything but the engine's own files: partitions, versions, rejects and the catalog (also PostgreSQL's).
-    Exit code 3: done, but files of the lake are damaged.
+    Only what the folder lacks is copied, so the same folder again takes seconds.
+
+        pitwall backup copy-of-the-lake
+
+    Exit codes: 3 done, but files of the lake are damaged.
+    See also: pitwall restore, pitwall verify.
     """
     from pitwall.terminal import Terminal
     from warehouse.backup import backup as copy
@@ -36,9 +41,13 @@ def restore(
     source: Annotated[Path, typer.Argument(help="Folder that pitwall backup wrote.")],
     as_json: plain.AsJson = False,
 ) -> None:
-    """Fill an empty home (and catalog) from a backup; every file is proven by its hash first.
+    """Fill an empty home (and catalog) from a backup.
 
-    pitwall --home NEW restore /mnt/backup
+    Every file is proven by its hash before it counts.
+
+        pitwall --home restored restore copy-of-the-lake
+
+    See also: pitwall backup, pitwall verify.
     """
     from pitwall.terminal import Terminal
     from warehouse.backup import restore as bring_back

@@ -110,6 +110,27 @@ def main() -> None:
     except PitwallError as error:
         session.complain(str(error))
         sys.exit(1)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename:
+            session.complain(_told(error))
+            sys.exit(1)
+        import traceback
+
+        traceback.print_exc()
+        session.complain(
+            "this is a mistake of Pitwall's, not yours. What was committed before stays. Report the lines above, with "
+            "what these say: pitwall --version, pitwall doctor"
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         session.complain("interrupted; what was committed stays, and the same command goes on from there")
         sys.exit(130)
+
+
+def _told(error: OSError) -> str:
+    """What the system refused, and what helps."""
+    from warehouse.paths import what_helps
+
+    is_path = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError | FileExistsError)
+    helps = "Give another path" if is_path else f"{what_helps(error)}, then try again"
+    return f"{error.filename}: {error.strerror}. {helps}"

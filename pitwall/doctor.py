@@ -1,5 +1,6 @@
 """`pitwall doctor`: is everything here that Pitwall needs, and what to do where it is not."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ _COLOURS = {"ok": "green", "note": "yellow", "problem": "bold red"}
 
 
 def doctor(context: typer.Context, as_json: plain.AsJson = False) -> None:
-    """Look at installation, device, disk, catalog and engine's folders; say what to do.
+    """Check installation, device, disk, catalog and folders; say what to do.
 
     A note is worth reading, a problem stops some command. Nothing is changed: what is written for a try is removed,
     and a catalog that this release would upgrade is only named. To hold every stored file against its checksum:
@@ -61,6 +62,10 @@ def _look(current: session.Session) -> "Iterator[Check]":
         nonlocal settings
         settings = current.settings
         given = sorted(settings.model_fields_set)
+        known = {f"PITWALL_{name.upper()}" for name in type(settings).model_fields} | {"PITWALL_ROOT"}
+        if unknown := sorted(name for name in os.environ if name.startswith("PITWALL_") and name not in known):
+            advice = f"Is it misspelt? Settings: {', '.join(sorted(known - {'PITWALL_ROOT'}))}"
+            yield check.note("settings", f"{', '.join(unknown)} in the environment names no setting", advice)
         yield check.ok("settings", f"{', '.join(given)} given, the others as usual" if given else "all as usual")
 
     yield from check.look([("settings", read)])

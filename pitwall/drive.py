@@ -71,16 +71,16 @@ def drive(
         typer.Option(help="Let something go wrong in every file, to see what becomes of it; `list` names all."),
     ] = None,
 ) -> None:
-    """Play the engine: drive with a version and write rollout files as the engine writes them.
+    """Play the engine: a version drives and writes rollout files.
 
     Nothing is ingested: the files lie there as an engine's would. pitwall ingest FOLDER brings them in. Each call is a
     session of its own; the same policy with the same --seed drives the same.
 
-    pitwall drive --rollouts 5
+        pitwall drive --preset quick
+        pitwall drive champion --rollouts 2 --preset quick --to drives
+        pitwall drive champion --picture line.png
 
-    pitwall drive 3 --env HalfCheetah-v5 --agents 1
-
-    pitwall drive champion --picture line.png
+    See also: pitwall ingest, pitwall evaluate, pitwall loop.
     """
     import secrets
 
@@ -142,10 +142,15 @@ def evaluate(
     seed: Annotated[int, typer.Option(min=0, max=_SEEDS - 1, help="Of the first episode (other environments).")] = 0,
     as_json: plain.AsJson = False,
 ) -> None:
-    """Drive without exploration on unseen tracks, and keep the result: who drives better?
+    """Judge versions by drives on unseen tracks, without exploration.
 
     Every figure comes with its 95 % interval (bootstrap over the drives). The same drives are never done twice; every
-    one is in the view `drives`. pitwall sql "from evaluations"
+    one is in the view `drives`, and what they come to in the view `evaluations`.
+
+        pitwall evaluate --tracks 2 --cars 2
+        pitwall evaluate 1 latest --tracks 2 --cars 2 --json
+
+    See also: pitwall ask versions, pitwall ask compare-versions, pitwall models promote.
     """
     from flows.evaluating import evaluate as judge
     from pitwall.terminal import Terminal

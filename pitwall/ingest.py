@@ -24,7 +24,14 @@ def ingest(
     """Bring an engine's rollout files into the lake.
 
     Every file and row is kept, or kept among the rejects with its reason; nothing goes in twice. The engine's files
-    are only read. Exit code 3: done, but something was turned away.
+    are only read, unless source_files says archive or delete. Who drove is found out from the values.
+
+        pitwall ingest samples/session_a
+        pitwall ingest samples/session_a --json
+
+    Exit codes: 3 done, but something was turned away.
+    Settings: landing, source_files, archive, max_file_mib, settle_seconds, promotion.
+    See also: pitwall rejects, pitwall window, pitwall ask health.
     """
     from flows.judging import judge_if_asked
     from flows.landing import bring_in, summary
@@ -65,6 +72,11 @@ def rejects(
 
     After a fix: a mended file (same name, the good rows unchanged) takes the place of the old one when it is ingested;
     files that a newer Pitwall may understand come in with: pitwall ingest FOLDER --retry-rejected
+
+        pitwall rejects
+        pitwall rejects --export to-mend
+
+    See also: pitwall ask rejects-by-reason.
     """
     import sys
 

@@ -21,9 +21,16 @@ def lap(
     policy: Annotated[Path | None, typer.Option(help="The policy that collected the folder's rollouts.")] = None,
     laps: Annotated[int, typer.Option(min=1, help="Rollouts to drive and versions to train, without a folder.")] = 40,
 ) -> None:
-    """See it once. Cars learn to drive: from a random policy to laps on unseen tracks, in a few minutes.
+    """See it once: cars learn to drive, in a few minutes.
 
+    From a random policy to laps on unseen tracks, with a plot over the versions and a picture of the champion's line.
     With a folder: import a policy, ingest its rollouts, train, check, publish, with a table at the end.
+
+        pitwall --home first lap --laps 40
+        pitwall --home second lap samples/session_a --policy samples/policy.json.gz
+
+    Exit codes: 3 done, but some of the folder's rollouts were turned away.
+    See also: pitwall loop, pitwall status.
     """
     if folder is not None:
         _around(context, folder, policy)

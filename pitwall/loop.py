@@ -81,18 +81,22 @@ def loop(
     anew: Annotated[bool, typer.Option("--new", help="Begin another loop although one is unfinished.")] = False,
     as_json: plain.AsJson = False,
 ) -> None:
-    """Let cars drive and learn: each lap drives a rollout, ingests it, trains on it and publishes a version.
+    """Let cars drive and learn, lap by lap: drive, ingest, train, publish.
 
     Now and then a version is evaluated on unseen tracks, and becomes champion when it is not worse. Interrupt it when
-    you like: the same command goes on where it was.
+    you like: the same command, or --resume, goes on where it was.
 
-    pitwall loop --iterations 100
+        pitwall --home circuit loop --iterations 100
+        pitwall --home circuit loop --resume
+        pitwall --home cheetah loop --named half_cheetah --iterations 489
 
-    pitwall --home cheetah loop --named half_cheetah --iterations 489
+    See also: pitwall evaluate, pitwall ask versions, pitwall status.
     """
+    from pitwall.terminal import Terminal
+
+    Terminal(quiet=as_json).say("loading torch and the environment")
     from flows.looping import loop as go_round
     from flows.looping import unfinished
-    from pitwall.terminal import Terminal
     from schemas.errors import SettingsRejected
 
     lake = context.obj.lake

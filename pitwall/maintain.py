@@ -14,12 +14,16 @@ def maintain(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be done, with reasons.")] = False,
     as_json: plain.AsJson = False,
 ) -> None:
-    """Join small partitions, drop by the rules of retention, delete garbage whose grace is over.
+    """Join small files, drop by your rules, delete old garbage.
 
-    Rules and grace are settings (keep_rollouts, keep_days, keep_models, grace_days, compact_rows); without a rule
-    nothing is dropped. Safe while others ingest, train and query.
+    Without a rule nothing is dropped. Safe while others ingest, train and query; --dry-run only lists, with reasons.
 
-    Exit code 3: done, but files are damaged or in the way.
+        pitwall maintain --dry-run
+        pitwall maintain --json
+
+    Exit codes: 3 done, but files are damaged or in the way.
+    Settings: compact_rows, keep_rollouts, keep_days, keep_models, grace_days, release_pinned.
+    See also: pitwall verify, pitwall backup.
     """
     from flows.upkeep import maintain as keep_up
     from flows.upkeep import upkeep_lines

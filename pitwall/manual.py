@@ -172,5 +172,5 @@ def _tell(error: Any) -> None:  # noqa: ANN401 - click's UsageError
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         return
-    message = " ".join(error.format_message().split())
+    message = " ".join(error.format_message().split()).replace("Value error, ", "")
     complain(f"{path}: {message[:1].lower()}{message[1:].rstrip('.')}. See: {path} --help")

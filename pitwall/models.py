@@ -30,7 +30,13 @@ Format = Literal["engine", "onnx", "safetensors", "all"]
 
 @app.command("list")
 def list_(context: typer.Context, as_json: plain.AsJson = False) -> None:
-    """All versions, newest first."""
+    """All versions, newest first.
+
+        pitwall models list
+        pitwall models list --json
+
+    See also: pitwall ask versions.
+    """
     from warehouse.registry import versions
 
     found = versions(_lake(context))[::-1]
@@ -52,7 +58,13 @@ def list_(context: typer.Context, as_json: plain.AsJson = False) -> None:
 
 @app.command()
 def show(context: typer.Context, version: Version = "latest", as_json: plain.AsJson = False) -> None:
-    """One version: where it comes from, its settings, figures and files."""
+    """One version: where it comes from, its settings, figures and files.
+
+        pitwall models show latest
+        pitwall models show champion --json
+
+    See also: pitwall trace, pitwall models diff.
+    """
     from warehouse.model_lineage import ancestors, rollouts_of
     from warehouse.registry import get, read_manifest
 
@@ -93,7 +105,13 @@ def diff(
     ] = "latest",
     as_json: plain.AsJson = False,
 ) -> None:
-    """What sets two versions apart: settings, figures, rollouts."""
+    """What sets two versions apart: settings, figures, rollouts.
+
+        pitwall models diff 1 latest
+        pitwall models diff champion latest --json
+
+    See also: pitwall ask compare-versions.
+    """
     from warehouse.model_diff import diff as difference
 
     found = difference(_lake(context), a, b)
@@ -123,7 +141,15 @@ def promote(
     ] = "champion",
     reason: Annotated[str, typer.Option(help="Why; it is kept with the move.")] = "",
 ) -> None:
-    """Point an alias at a version."""
+    """Point an alias at a version.
+
+    champion is the one to drive with; any other name makes an alias of your own. Every move is kept, with its reason.
+
+        pitwall models promote 1 --alias baseline --reason "what the engine came with"
+        pitwall models promote latest
+
+    See also: pitwall models rollback, pitwall evaluate, pitwall models deliver.
+    """
     from warehouse.aliases import promote as point
 
     _tell(point(_lake(context), alias, version, reason))
@@ -136,7 +162,14 @@ def rollback(
         str, typer.Argument(metavar="ALIAS", autocompletion=completion.aliases, help="The alias that moves back.")
     ] = "champion",
 ) -> None:
-    """Undo the last move of an alias."""
+    """Undo the last move of an alias.
+
+        pitwall models promote 1
+        pitwall models promote latest
+        pitwall models rollback
+
+    See also: pitwall models promote.
+    """
     from warehouse.aliases import rollback as undo
 
     _tell(undo(_lake(context), alias))
@@ -144,10 +177,16 @@ def rollback(
 
 @app.command()
 def judge(context: typer.Context) -> None:
-    """Let the returns of what the engine drove decide who is champion; what fell is taken back.
+    """Let what the engine drove decide who is champion.
 
-    With the setting promotion = "returns" this happens after each ingest. A loop judges its versions by drives on
-    unseen tracks instead: pitwall loop
+    The returns of the newest version's whole episodes are held against the champion's; what fell is taken back. With
+    the setting promotion = "returns" this happens after each ingest. A loop judges its versions by drives on unseen
+    tracks instead: pitwall loop
+
+        pitwall models judge
+
+    Settings: promotion, promotion_risk, promotion_episodes, engine_models_dir.
+    See also: pitwall evaluate, pitwall models promote.
     """
     from flows.judging import judge as by_returns
     from pitwall.terminal import Terminal
@@ -167,7 +206,15 @@ def import_(
         Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Policy, .json or .json.gz")
     ],
 ) -> None:
-    """Bring in a policy that the engine wrote or drives with; the same weights twice are one version."""
+    """Bring in a policy that the engine wrote or drives with.
+
+    The same weights twice are one version.
+
+        pitwall models import samples/policy.json.gz
+
+    Settings: max_file_mib.
+    See also: pitwall models export, pitwall train.
+    """
     raw = read_policy_bytes(file, context.obj.settings.max_file_mib)
     from flows.importing import import_policy
 
@@ -177,10 +224,16 @@ def import_(
 
 @app.command()
 def deliver(context: typer.Context, version: Version = "champion") -> None:
-    """Put a version into the engine's model folder (`engine_models_dir`) and point the engine at it.
+    """Put a version into the engine's model folder, and point the engine at it.
 
     Training delivers each new version by itself; this is the way back to an older one. With promotion = "returns" it
     holds until the next judgement; to stay, the version must be champion: pitwall models promote
+
+        pitwall models deliver 1
+        pitwall models deliver champion
+
+    Settings: engine_models_dir, engine_model_name.
+    See also: pitwall models promote, pitwall models export.
     """
     from flows.publishing import hand_over
     from schemas.errors import SettingsRejected
@@ -204,7 +257,13 @@ def export(
     file_format: Annotated[Format, typer.Option("--format", help="Which of its files.")] = "engine",
     force: Annotated[bool, typer.Option("--force", help="Replace other files that are in the way.")] = False,
 ) -> None:
-    """Copy files of a version out, checked on their way."""
+    """Copy files of a version out, checked on their way.
+
+        pitwall models export latest --to driver.json
+        pitwall models export champion --format onnx --to driver.onnx
+
+    See also: pitwall models deliver, pitwall models import.
+    """
     from warehouse.model_export import export as copy
 
     for path in copy(_lake(context), version, file_format, to, force=force):

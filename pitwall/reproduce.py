@@ -14,9 +14,16 @@ def reproduce(
     ] = "latest",
     as_json: plain.AsJson = False,
 ) -> None:
-    """Make a version again from its manifest: parent, window, configuration, seeds, and what was known of its rows.
+    """Make a version again, bit for bit, from its manifest.
 
-    Nothing is published. Exit code 0: the same weights, bit for bit; 1: not, and the ingredient that differs is named.
+    Parent, window, configuration, seeds, and what was known of its rows are taken as they were. Nothing is published;
+    where the weights differ, the ingredient that differs is named.
+
+        pitwall reproduce latest
+        pitwall reproduce latest --json
+
+    Exit codes: 0 the same weights, bit for bit; 1 not the same, or failed.
+    See also: pitwall trace, pitwall models show.
     """
     from flows.reproducing import reproduce as again
     from pitwall.terminal import Terminal

@@ -37,16 +37,16 @@ def rescore(
     every: Annotated[bool, typer.Option("--list", help="List the rewards that are defined.")] = False,
     as_json: plain.AsJson = False,
 ) -> None:
-    """Give history another reward under a name; what was recorded stays as it is.
+    """Give history another reward under a name.
 
-    Terms that --weights does not name keep weight 1; weight 0 switches one off. A row that lacks a column of the
-    formula has no reward (never 0) and is left out with its reason.
+    What was recorded stays as it is. Terms that --weights does not name keep weight 1; weight 0 switches one off. A row
+    that lacks a column of the formula has no reward (never 0) and is left out with its reason. Then: pitwall train
+    --reward NAME, pitwall ask best-episodes --reward NAME.
 
-    pitwall rescore fast --weights speed=0.5,collision=2
+        pitwall rescore smooth --sql "reward - abs(action_steer) * 0.1" --clamp 3
+        pitwall rescore --list
 
-    pitwall rescore smooth --sql "term_speed * 0.5 - abs(action_steer) * 0.1" --clamp 3
-
-    Then: pitwall train --reward fast, pitwall ask best-episodes --reward fast, pitwall sql --reward fast "..."
+    See also: pitwall train, pitwall sql.
     """
     from schemas.errors import SettingsRejected
     from warehouse import rescoring, rewards

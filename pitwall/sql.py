@@ -59,9 +59,14 @@ def sql(
 ) -> None:
     """Ask the lake in SQL (DuckDB's), read-only.
 
-    pitwall sql "select run_id, count(*), avg(return) from episodes where whole group by all"
+    Without a statement on a terminal it opens a prompt: statements end with a semicolon, .help tells the rest. In a
+    pipe it reads statements from standard input. --output FILE.csv, .json or .parquet writes all rows to a file.
 
-    Without a statement on a terminal it opens a prompt: statements end with a semicolon, .help tells the rest.
+        pitwall sql "select run_id, count(*), avg(return) from episodes where whole group by all"
+        pitwall sql "from rollouts" --format json
+        pitwall sql "from episodes" --output episodes.parquet
+
+    See also: pitwall ask.
     """
     lake: Lake = context.obj.lake
     if statement is None and sys.stdin.isatty():
@@ -93,7 +98,16 @@ def ask(
     limit: LimitOption = 50,
     reward: RewardOption = None,
 ) -> None:
-    """Ask a named question: pitwall ask best-episodes --n 10."""
+    """Ask a named question, such as: how did versions do?
+
+    The questions are plain SQL files; their parameters come as options.
+
+        pitwall ask
+        pitwall ask health
+        pitwall ask best-episodes --n 3 --format csv
+
+    See also: pitwall sql, pitwall status.
+    """
     wants_help = any(argument in ("--help", "-h") for argument in context.args)
     if name in ("--help", "-h") or (name is None and wants_help):
         typer.echo(context.get_help())

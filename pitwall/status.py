@@ -77,7 +77,8 @@ def _flows() -> dict[str, Any]:
 def _lake(found: "Overview") -> str:
     refused = f"{found.rejected_files:,} files and {found.rejected_rows:,} rows rejected (pitwall rejects)"
     nothing = not found.rejected_files and not found.rejected_rows
-    size = f"{found.rollouts:,} rollouts of {found.runs:,} runs, {found.experiences:,} experiences"
+    runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
+    size = f"{found.rollouts:,} rollouts of {runs}, {found.experiences:,} experiences"
     return f"{size}, {found.bytes / 1e6:,.1f} MB; {'nothing rejected' if nothing else refused}"
 
 

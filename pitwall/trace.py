@@ -48,11 +48,16 @@ def trace(
 ) -> None:
     """Follow rows to the versions that were trained on them, and back.
 
-    pitwall trace 7 prints the account of version 7: rows in files, rejected, in the lake, left out (with reasons),
-    trained on. It is checked against the files; where it does not balance, the exit code is 1.
+    pitwall trace 7 is the account of version 7: rows in files, rejected, in the lake, left out (with reasons), trained
+    on. It is checked against the files. With --rows each row (file, index) comes with its role; with --rollout or --run
+    it goes the other way: which versions saw that row, themselves or through an ancestor.
 
-    pitwall trace 7 --rows --format csv gives each row (file, index) with its role. pitwall trace --rollout FILE --row 3
-    tells which versions saw that row, themselves or through an ancestor.
+        pitwall trace latest
+        pitwall trace latest --rows --format csv --output rows.csv
+        pitwall trace --run session_a
+
+    Exit codes: 1 failed, or the account does not balance.
+    See also: pitwall reproduce, pitwall models show, pitwall ask row-models.
     """
     from schemas.errors import SettingsRejected
 

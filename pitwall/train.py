@@ -82,11 +82,15 @@ def train(
     """Train the next version from a window of the lake, and publish it.
 
     Starts from the very policy that collected (with its optimiser state), or from a clone of what was recorded when no
-    registered policy fits. Published only when torch, ONNX and the engine's JSON agree.
+    registered policy fits. Published only when torch, ONNX and the engine's JSON agree; then the engine's folder gets
+    it too. What each field of the learner means: pitwall settings --config
 
-    pitwall train --newest 10 --set epochs=8 --set learning_rate=1e-4
+        pitwall train --newest 10
+        pitwall train --newest 10 --set epochs=2 --set learning_rate=1e-4
+        pitwall train --best 2 --json
 
-    pitwall train --newest 10 --reward fast        (a reward of your own: pitwall rescore)
+    Settings: engine_models_dir, engine_model_name.
+    See also: pitwall window, pitwall models, pitwall rescore, pitwall reproduce.
     """
     from flows.summary import train_lines
     from flows.training import train as train_now
@@ -117,7 +121,16 @@ def window(
     reward: Reward = None,
     as_json: plain.AsJson = False,
 ) -> None:
-    """Show what a window selects, and store it as a manifest that finds the same rows for good."""
+    """Show what a window selects, and store it for good.
+
+    The manifest names partitions by hash and rows by range: it finds the same rows whenever it is read. Conditions
+    combine with "and"; then the newest, then the best of these, then the bounds of rows.
+
+        pitwall window --newest 2
+        pitwall window --sql "select rollout_id from rollouts where rejected_rows = 0" --json
+
+    See also: pitwall train, pitwall trace.
+    """
     from warehouse.windows import select
 
     asked = _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows, reward)

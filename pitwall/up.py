@@ -33,12 +33,17 @@ def up(
         int | None, typer.Option(min=1, max=65535, help="Of the server. (the port in prefect.toml)")
     ] = None,
 ) -> None:
-    """Start Prefect's server, a worker and the deployments of prefect.yaml; stop them again with Ctrl-C.
+    """Run server, worker and schedules here, until Ctrl-C.
 
-    Ingests the folder of the setting landing every minute and trains when enough is new. To train now, from another
-    terminal in the same folder:
-
+    Starts Prefect's server, a worker and the deployments of prefect.yaml: the folder of the setting landing is ingested
+    every minute, and a version is trained when enough is new. To train now, from another terminal in the same folder:
     prefect deployment run train/ppo
+
+        pitwall up
+        pitwall up --port 4300
+
+    Settings: landing, new_rollouts, engine_models_dir.
+    See also: pitwall status, pitwall ingest, pitwall train.
     """
     from pitwall.prefect_server import PrefectServer
 

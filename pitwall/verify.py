@@ -19,10 +19,16 @@ def verify(
     deep: Annotated[bool, typer.Option("--deep", help="Also the rows of every rollout, one by one.")] = False,
     as_json: plain.AsJson = False,
 ) -> None:
-    """Hold every partition, version, alias and rejected file against the catalog, by checksum. Changes nothing.
+    """Hold every stored file against its checksum; change nothing.
 
-    Says what is damaged, which rollouts, runs, windows and versions hang on it, and what to do. Files that belong to
-    nobody are no damage: a killed process left them. Exit code 1: something is damaged.
+    Looks at partitions, versions, aliases and rejected files. Says what is damaged, which rollouts, runs, windows and
+    versions hang on it, and what to do. Files that belong to nobody are no damage: a killed process left them.
+
+        pitwall verify
+        pitwall verify --deep --json
+
+    Exit codes: 0 all good; 1 something is damaged.
+    See also: pitwall backup, pitwall maintain, pitwall doctor.
     """
     from pitwall.terminal import Terminal
     from warehouse.verify import check_home

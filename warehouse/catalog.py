@@ -59,7 +59,7 @@ class Catalog:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """One write transaction; it commits at the end of the block, or not at all."""
-        with _ours(), self.engine.connect() as connection:
+        with _ours(self.engine.url), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 try:
@@ -78,7 +78,7 @@ class Catalog:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view of the catalog, without a write lock."""
-        with _ours(), self.engine.connect() as connection:
+        with _ours(self.engine.url), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN")
                 try:
@@ -174,18 +174,19 @@ def _revision(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _ours() -> Iterator[None]:
+def _ours(url: sa.URL) -> Iterator[None]:
+    place = str(url.database) if url.get_backend_name() == "sqlite" else redacted(url.render_as_string())
     try:
         yield
     except DBAPIError as error:
-        if (ours := _error(error)) is None:
+        if (ours := _error(error, place)) is None:
             raise
         raise ours from error
 
 
-def _error(error: DBAPIError) -> PitwallError | None:
-    """The driver's error in our words; None for what is a mistake of ours."""
-    told = redacted(str(error.orig))
+def _error(error: DBAPIError, place: str) -> PitwallError | None:
+    """The driver's error in our words, and where the catalog is; None for what is a mistake of ours."""
+    told = f"{place}: {redacted(str(error.orig))}"
     name = str(getattr(error.orig, "sqlite_errorname", "")).removeprefix("SQLITE_")
     if name.startswith(("CORRUPT", "NOTADB")):
         return LakeDamaged(
