@@ -28,8 +28,8 @@ def status(context: typer.Context, as_json: plain.AsJson = False) -> None:
     Settings: home, catalog, new_rollouts.
     See also: pitwall ask versions, pitwall ask health, pitwall doctor.
     """
+    from warehouse.home_check import check_home
     from warehouse.overview import overview
-    from warehouse.verify import check_home
 
     current: session.Session = context.obj
     check_home(current.settings)

@@ -31,7 +31,7 @@ def verify(
     See also: pitwall backup, pitwall maintain, pitwall doctor.
     """
     from pitwall.terminal import Terminal
-    from warehouse.verify import check_home
+    from warehouse.home_check import check_home
     from warehouse.verify import verify as look
 
     current: session.Session = context.obj

@@ -49,3 +49,8 @@ def test_a_query_imports_what_queries_need_alone(tmp_path: Path) -> None:
     modules = imported(tmp_path, "sql", "select 1")
     assert modules >= {"duckdb", "pyarrow", "sqlalchemy"}
     assert not modules & (HEAVY - OF_QUERIES | {"pyarrow.compute", "pyarrow.parquet", "rich.markdown", "rich.progress"})
+
+
+def test_the_status_reads_no_partition_by_another_library(tmp_path: Path) -> None:
+    imported(tmp_path, "models", "list")  # makes the lake
+    assert not imported(tmp_path, "status") & (HEAVY - OF_QUERIES - {"urllib.request"})
