@@ -18,7 +18,9 @@ def ingest(
     folders: Annotated[
         list[Path] | None, typer.Argument(help="Folders (with sub-folders) or files; none: the setting `landing`.")
     ] = None,
-    retry_rejected: Annotated[bool, typer.Option(help="Judge files again that were turned away before.")] = False,
+    retry_rejected: Annotated[
+        bool, typer.Option("--retry-rejected", help="Judge files again that were turned away before.")
+    ] = False,
     as_json: plain.AsJson = False,
 ) -> None:
     """Bring an engine's rollout files into the lake.

@@ -3,6 +3,7 @@
 Arrives: commands of Typer. Leaves: text as wide as the terminal; wrong usage as one message and exit code 2.
 """
 
+import re
 import shutil
 import sys
 import textwrap
@@ -44,7 +45,7 @@ class Command(TyperCommand):
             formatter.write(_section(bold("Settings:"), [*known, ("", "Their meaning: pitwall settings")]))
         formatter.write(_section(bold("Exit codes:"), [(str(code), what) for code, what in page.codes.items()]))
         if "See also" in page.parts:
-            formatter.write(_section(bold("See also:"), [("", page.parts["See also"])]))
+            formatter.write(_section(bold("See also:"), [("", page.parts["See also"].rstrip("."))]))
         formatter.write("\n" + "\n".join(_wrapped("Which lake: pitwall --home FOLDER ...; see: pitwall --help")) + "\n")
 
 
@@ -138,9 +139,14 @@ def _parameters(command: Any, context: Any) -> Iterator[tuple[str, Rows]]:  # no
             usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
             name, meaning = record
             title = getattr(parameter, "rich_help_panel", None) or usual
-            panels.setdefault(title, []).append((name.replace(" range>", ">"), meaning))
+            panels.setdefault(title, []).append((_plainly(name), meaning))
     panels["Options"] = panels.pop("Options")  # with --help, last
     return ((title, rows) for title, rows in panels.items() if rows)
+
+
+def _plainly(name: str) -> str:
+    """`--newest <int>` of `--newest <int range>`, `FOLDERS <Path>` of `FOLDERS <list[Path]>`."""
+    return re.sub(r"<(?:list\[)?(\w+)(?:\]| range)>", r"<\1>", name)
 
 
 def _section(heading: str, rows: Rows) -> str:

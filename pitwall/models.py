@@ -17,7 +17,7 @@ _FIGURES = ("kl", "clip_fraction", "explained_variance", "return_mean")
 """What the list shows of a version."""
 
 app = manual.App(
-    help="Versions of the policy: list, compare, promote, roll back, bring in, take out. "
+    help="Versions of the policy: list, compare, promote, bring in, take out.\n\n"
     "A VERSION is a number (7, v7) or an alias (champion, latest).",
     no_args_is_help=True,
 )
