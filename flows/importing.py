@@ -23,7 +23,10 @@ def import_policy(lake: Lake, raw: bytes, name: str, report: Reporter | None = N
     from ppo.policy import Policy
 
     report = report or Reporter()
-    file = read_policy(raw)
+    try:
+        file = read_policy(raw)
+    except PolicyRejected as error:
+        raise PolicyRejected(f"{name}: {str(error).removeprefix('policy file: ')}") from error
     actions = list(ENGINE_ACTIONS) if file.policy_output_size == len(ENGINE_ACTIONS) else []
     names = actions or [f"{number:02d}" for number in range(file.policy_output_size)]
     try:

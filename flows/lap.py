@@ -11,7 +11,7 @@ from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.looping import Lap, loop, score, unfinished
+from flows.looping import Lap, loop, unfinished
 from flows.prefect_reporter import PrefectReporter
 from schemas.loop import NAMED, LoopConfig
 from schemas.settings import Settings
@@ -53,5 +53,5 @@ def lap(
     finally:
         lake.catalog.engine.dispose()
     create_table_artifact(rows, key="laps", description=f"{done.loop_id}: laps of this run")
-    evaluated = "" if done.evaluation is None else f": {score(done.evaluation)}"
+    evaluated = "" if done.evaluation is None else f": {done.evaluation.words()}"
     return Completed(message=f"{done.loop_id}: champion is version {done.champion}{evaluated}")

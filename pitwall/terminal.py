@@ -3,6 +3,7 @@
 Arrives: stages and progress of `flows`. Leaves: lines and bars on standard error; standard output stays for answers.
 """
 
+import sys
 from collections.abc import Callable
 from typing import Self
 
@@ -30,7 +31,7 @@ class Terminal(Reporter):
             TimeElapsedColumn(),
             console=self.console,
             transient=True,
-            disable=quiet or not self.console.is_terminal,
+            disable=quiet or not sys.stderr.isatty(),  # FORCE_COLOR makes no terminal of a file
         )
         self.running: dict[str, TaskID] = {}
 

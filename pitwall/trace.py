@@ -1,12 +1,11 @@
 """`pitwall trace`: which rows made a version, which versions saw a row."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import answer, session
+from pitwall import answer, completion, plain, session
 from pitwall.sql import FormatOption, LimitOption, OutputOption, form_of
 
 if TYPE_CHECKING:
@@ -20,29 +19,46 @@ _BACK = "Which versions saw it"
 def trace(
     context: typer.Context,
     version: Annotated[
-        str | None, typer.Argument(metavar="VERSION", help="A number or an alias; its account, from file to gradient.")
+        str | None,
+        typer.Argument(
+            metavar="VERSION",
+            autocompletion=completion.versions,
+            help="A number or an alias; its account, from file to gradient.",
+        ),
     ] = None,
     rows: Annotated[bool, typer.Option("--rows", help="Every row with its role instead of the account.")] = False,
     rollout: Annotated[
         str | None,
-        typer.Option(metavar="FILE_OR_ID", rich_help_panel=_BACK, help="A rollout: file name, id or its beginning."),
+        typer.Option(
+            metavar="FILE_OR_ID",
+            autocompletion=completion.rollouts,
+            rich_help_panel=_BACK,
+            help="A rollout: file name, id or its beginning.",
+        ),
     ] = None,
     row: Annotated[
         int | None, typer.Option(min=0, rich_help_panel=_BACK, help="Only this row of the rollout's file, from 0.")
     ] = None,
-    run: Annotated[str | None, typer.Option(rich_help_panel=_BACK, help="Every rollout of a run.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+    run: Annotated[
+        str | None, typer.Option(autocompletion=completion.runs, rich_help_panel=_BACK, help="Every rollout of a run.")
+    ] = None,
+    as_json: plain.AsJson = False,
     form: FormatOption = "table",
     output: OutputOption = None,
     limit: LimitOption = 50,
 ) -> None:
     """Follow rows to the versions that were trained on them, and back.
 
-    pitwall trace 7 prints the account of version 7: rows in files, rejected, in the lake, left out (with reasons),
-    trained on. It is checked against the files; where it does not balance, the exit code is 1.
+    pitwall trace 7 is the account of version 7: rows in files, rejected, in the lake, left out (with reasons), trained
+    on. It is checked against the files. With --rows each row (file, index) comes with its role; with --rollout or --run
+    it goes the other way: which versions saw that row, themselves or through an ancestor.
 
-    pitwall trace 7 --rows --format csv gives each row (file, index) with its role. pitwall trace --rollout FILE --row 3
-    tells which versions saw that row, themselves or through an ancestor.
+        pitwall trace latest
+        pitwall trace latest --rows --format csv --output rows.csv
+        pitwall trace --run session_a
+
+    Exit codes: 1 failed, or the account does not balance.
+    See also: pitwall reproduce, pitwall models show, pitwall ask row-models.
     """
     from schemas.errors import SettingsRejected
 
@@ -96,7 +112,7 @@ def _give_account(lake: "Lake", version: str, *, as_json: bool) -> None:
 
     told = account(lake, version)
     if as_json:
-        typer.echo(json.dumps(told.as_json(), indent=1))
+        plain.give(told.as_json())
     else:
         _print(told)
     if told.wrong:

@@ -11,13 +11,15 @@ import tomllib
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall.prefect_server import PrefectServer
 from pitwall.processes import Child, interruptible
 from schemas.errors import PitwallError, SettingsRejected
+
+if TYPE_CHECKING:
+    from pitwall.prefect_server import PrefectServer
 
 POOL = "local"
 DEPLOYMENTS = ("ingest/landing", "train/ppo", "lap/racing", "maintain/lake")
@@ -31,13 +33,20 @@ def up(
         int | None, typer.Option(min=1, max=65535, help="Of the server. (the port in prefect.toml)")
     ] = None,
 ) -> None:
-    """Start Prefect's server, a worker and the deployments of prefect.yaml; stop them again with Ctrl-C.
+    """Run server, worker and schedules here, until Ctrl-C.
 
-    Ingests the folder of the setting landing every minute and trains when enough is new. To train now, from another
-    terminal in the same folder:
-
+    Starts Prefect's server, a worker and the deployments of prefect.yaml: the folder of the setting landing is ingested
+    every minute, and a version is trained when enough is new. To train now, from another terminal in the same folder:
     prefect deployment run train/ppo
+
+        pitwall up
+        pitwall up --port 4300
+
+    Settings: landing, new_rollouts, engine_models_dir.
+    See also: pitwall status, pitwall ingest, pitwall train.
     """
+    from pitwall.prefect_server import PrefectServer
+
     root = Path.cwd()
     for name in ("prefect.yaml", "prefect.toml", "flows/train.py"):
         if not (root / name).is_file():
@@ -98,7 +107,7 @@ def _refuse_taken(port: int) -> None:
             )
 
 
-def _environment(root: Path, server: PrefectServer, given: dict[str, object]) -> dict[str, str]:
+def _environment(root: Path, server: "PrefectServer", given: dict[str, object]) -> dict[str, str]:
     """What server, worker and the runs of flows inherit; options of the command line travel as PITWALL_*."""
     options = {f"PITWALL_{name}": str(value) for name, value in given.items() if value is not None}
     untouched = [os.environ[name] for name in ("NO_PROXY", "no_proxy") if os.environ.get(name)]
@@ -133,7 +142,7 @@ def _stopping() -> Iterator[list[Child]]:
         typer.echo("stopped")
 
 
-def _start_server(server: PrefectServer, port: int, env: dict[str, str], root: Path, children: list[Child]) -> None:
+def _start_server(server: "PrefectServer", port: int, env: dict[str, str], root: Path, children: list[Child]) -> None:
     home = root / ".prefect"
     home.mkdir(exist_ok=True)
     command = _prefect_command("server", "start", "--host", "127.0.0.1", "--port", str(port))
@@ -177,7 +186,7 @@ def _prefect(env: dict[str, str], *words: str) -> None:
         raise PitwallError(f"prefect {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
 
 
-def _ready(server: PrefectServer, landing: Path | None, unusual: bool) -> str:
+def _ready(server: "PrefectServer", landing: Path | None, unusual: bool) -> str:
     lines = [
         f"ready: {server.ui}",
         f"  ingests every minute  {landing.absolute() if landing else 'nothing yet: set PITWALL_LANDING, or landing'}"

@@ -175,11 +175,12 @@ def _revision(connection: Connection) -> str | None:
 
 @contextmanager
 def _ours(url: sa.URL) -> Iterator[None]:
+    place = str(url.database) if url.get_backend_name() == "sqlite" else redacted(url.render_as_string())
     try:
         yield
     except DBAPIError as error:
         secret = _port_or_password(url)
-        if (ours := _error(error, secret)) is None:
+        if (ours := _error(error, place, secret)) is None:
             raise
         raise ours from None if secret else error
 
@@ -190,9 +191,9 @@ def _port_or_password(url: sa.URL) -> str:
     return str(url.port) if url.username is None and url.port and redacted(spelled) != spelled else ""
 
 
-def _error(error: DBAPIError, secret: str) -> PitwallError | None:
-    """The driver's error in our words, without the secret; None for what is a mistake of ours."""
-    told = redacted(str(error.orig))
+def _error(error: DBAPIError, place: str, secret: str) -> PitwallError | None:
+    """The driver's error in our words, and where the catalog is, without the secret; None for a mistake of ours."""
+    told = f"{place}: {redacted(str(error.orig))}"
     told = told.replace(secret, "***") if secret else told
     name = str(getattr(error.orig, "sqlite_errorname", "")).removeprefix("SQLITE_")
     if name.startswith(("CORRUPT", "NOTADB")):
