@@ -19,7 +19,7 @@ from ppo.adam import Adam
 from ppo.backprop import Backprop
 from ppo.batch import Batch
 from ppo.device import one_thread_if_small, repeatable
-from ppo.gae import gae
+from ppo.gae import Estimate, gae
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
 from ppo.reference import Reference
@@ -91,7 +91,7 @@ def start(policy: Policy, batch: Batch, config: TrainConfig) -> Policy:
     if config.normalise_observations:
         policy = _normalised(policy, batch)
     if config.scale_returns:
-        policy = _scaled(policy, batch.value, _gae(batch, batch.value, batch.next_value, config)[1])
+        policy = _scaled(policy, batch.value, _gae(batch, batch.value, batch.next_value, config).returns)
     return policy
 
 
@@ -116,7 +116,7 @@ def _scaled(policy: Policy, value: Tensor, returns: Tensor) -> Policy:
     return replace(policy, flat=flat, return_scale=new)
 
 
-def _gae(batch: Batch, value: Tensor, next_value: Tensor, config: TrainConfig) -> tuple[Tensor, Tensor]:
+def _gae(batch: Batch, value: Tensor, next_value: Tensor, config: TrainConfig) -> Estimate:
     return gae(batch.reward, value, next_value, batch.terminated, batch.segment_end, config.gamma, config.gae_lambda)
 
 
@@ -166,8 +166,8 @@ class _Run:
         log_weight = self.reference.log_weight if config.objective == "decoupled" else torch.zeros_like(batch.reward)
         self.weight = loss.behaviour_weight(log_weight, config.weight_cap)
         self.value = batch.value
-        self.advantage, self.returns = _gae(batch, self.value, batch.next_value, config)
-        self.recorded = self.returns
+        self.estimated = _gae(batch, self.value, batch.next_value, config)
+        self.recorded = self.estimated.returns
         self.first: Tensor | None = None
         self.in_gradient = 0
         """Rows that gradients were taken of, all epochs together."""
@@ -184,7 +184,7 @@ class _Run:
         inside = self.batch.next_row >= 0
         self.value = value[: len(self.batch)]
         next_value = torch.where(inside, value[self.batch.next_row.clamp(min=0)], self.batch.next_value)
-        self.advantage, self.returns = _gae(self.batch, self.value, next_value, self.config)
+        self.estimated = _gae(self.batch, self.value, next_value, self.config)
 
     def epoch(self, epoch: int, optimizer: Adam, rate: Tensor) -> dict[str, float]:
         """Every kept row once; returns the epoch's means."""
@@ -220,9 +220,12 @@ class _Run:
 
     def _ordered(self, order: Tensor) -> Minibatch:
         batch, config, unit = self.batch, self.config, self.policy.unit
-        noise, advantage = batch.noise_scale[order], self.advantage[order] / unit
+        noise, advantage = batch.noise_scale[order], self.estimated.advantage[order] / unit
         if config.advantage_normalisation == "batch":
-            advantage = _standard(advantage)
+            # Where every row is kept, the moments came with the estimates.
+            everything = len(order) == len(batch)
+            moments = (self.estimated.deviation / unit, self.estimated.mean / unit) if everything else None
+            advantage = _standard(advantage, moments)
         clamped = batch.clamped[order]
         drawn = batch.actions.shape[1] if self.reference.clamped is None else (clamped == 0).sum(1)
         constant = -drawn * (noise.log() + loss.HALF_LOG_2PI) - self.reference.anchor[order]
@@ -234,7 +237,7 @@ class _Run:
             constant=constant,
             weight=self.weight[order],
             advantage=advantage,
-            returns=self.returns[order] / unit,
+            returns=self.estimated.returns[order] / unit,
             value=self.value[order] / unit,
         )
 
@@ -283,7 +286,7 @@ class _Run:
             "entropy": float(loss.entropy(self.log_std)),
             "std": self.log_std.exp().tolist(),
             "return_mean": float(self.recorded.mean()),
-            "advantage_std": float(self.advantage.std(correction=0)),
+            "advantage_std": float(self.estimated.deviation),
             "updates": len(curves) * math.ceil(len(self.kept) / self.config.batch_size),
             "learning_rate": curves[-1]["learning_rate"],
             "stopped_early": len(curves) < self.config.epochs,
@@ -299,8 +302,9 @@ def permutation(rows: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(rows, generator=generator)
 
 
-def _standard(advantage: Tensor) -> Tensor:
-    deviation, mean = torch.std_mean(advantage, correction=0)
+def _standard(advantage: Tensor, moments: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    """(B,) with mean 0 and deviation 1; `moments` are deviation and mean where they are known."""
+    deviation, mean = moments or torch.std_mean(advantage, correction=0)
     return (advantage - mean) / (deviation + 1e-8)
 
 
