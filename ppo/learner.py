@@ -190,13 +190,14 @@ class _Run:
         """Every kept row once; returns the epoch's means."""
         config, count = self.config, math.ceil(len(self.kept) / self.config.batch_size)
         order = self.kept[permutation(len(self.kept), config.seed, epoch).to(self.kept.device)]
-        measured = []
+        measured, log_ratios = [], []
         minibatches = list(zip(*(column.tensor_split(count) for column in self._ordered(order)), strict=True))
         for at, columns in enumerate(minibatches):
             if config.lr_schedule == "linear":
                 rate.fill_(config.learning_rate * (1 - (epoch * count + at) / (config.epochs * count)))
             measures, log_ratio = self._gradient(Minibatch(*columns))
             self.in_gradient += len(log_ratio)
+            log_ratios.append(log_ratio)
             if self.first is None:
                 rows = order.tensor_split(count)[0]
                 self.first = (log_ratio + self.reference.provable[rows] - self.batch.log_prob[rows]).exp()
@@ -216,7 +217,10 @@ class _Run:
             )
         names = ("loss", "policy_loss", "value_loss", "kl", "clip_fraction", "grad_norm")
         means = dict(zip(names, table.double().mean(dim=0).tolist(), strict=True))
-        return means | {"entropy": float(loss.entropy(self.log_std)), "learning_rate": float(rate)}
+        # Once an epoch: small operators in every minibatch would cost what they measure.
+        share = _share(torch.cat(log_ratios) + self.weight[order].log())
+        entropy = float(loss.entropy(self.log_std))
+        return means | {"effective_sample_size": share, "entropy": entropy, "learning_rate": float(rate)}
 
     def _ordered(self, order: Tensor) -> Minibatch:
         batch, config, unit = self.batch, self.config, self.policy.unit
@@ -261,14 +265,18 @@ class _Run:
 
     @torch.no_grad()
     def summary(self, curves: list[dict[str, float]]) -> dict[str, Any]:
-        """The update in numbers. The first ratios are to the behaviour policy: 1 on fresh data."""
+        """The update in numbers. The first ratios are to the behaviour policy: 1 on fresh data.
+
+        `effective_sample_size` is that of pi_theta / pi_behaviour: of the whole window at the end, and in `epochs` of the
+        ratios as gradients met them. It falls from 1 as the policy leaves the data.
+        """
         batch = self.batch
         assert self.first is not None
         first = self.first.cpu().double()
         mean, value = self._forward(self.observations[: len(batch)])
         now = loss.log_prob(mean, self.log_std, batch.actions, batch.noise_scale, self.reference.clamped)
         before = self.reference.density if self.reference.clamped is None else self.reference.anchor
-        log_ratio = (now - before)[self.kept]
+        log_ratio, cap = (now - before)[self.kept], math.log(self.config.weight_cap)
         return {
             "rows": len(batch),
             "rows_trained": len(self.kept),
@@ -278,6 +286,7 @@ class _Run:
             "first_ratio_deviation": float((first - 1).abs().max()),
             "kl": float(loss.approximate_kl(log_ratio)),
             "clip_fraction": float(loss.clip_fraction(log_ratio.exp(), self.config.clip)),
+            "effective_sample_size": _share(log_ratio + self.reference.log_weight.clamp(max=cap)[self.kept]),
             "explained_variance_before": float(loss.explained_variance(batch.value, self.recorded)),
             "explained_variance": float(loss.explained_variance(value, self.recorded)),
             "entropy": float(loss.entropy(self.log_std)),
@@ -297,6 +306,10 @@ def permutation(rows: int, seed: int, epoch: int) -> Tensor:
     # An odd multiplier keeps (seed, epoch) pairs apart; the generator mixes the bits.
     generator = torch.Generator().manual_seed((seed * 0x9E3779B97F4A7C15 + epoch) % 2**63)
     return torch.randperm(rows, generator=generator)
+
+
+def _share(log_weight: Tensor) -> float:
+    return float(loss.effective_sample_size(log_weight.cpu().double()))
 
 
 def _standard(advantage: Tensor) -> Tensor:
