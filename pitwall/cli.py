@@ -15,6 +15,7 @@ from pitwall import (
     loop,
     maintain,
     models,
+    report,
     reproduce,
     rescore,
     session,
@@ -45,6 +46,7 @@ rescore.register(app)
 sql.register(app)
 trace.register(app)
 reproduce.register(app)
+report.register(app)
 app.add_typer(models.app, name="models")
 verify.register(app)
 maintain.register(app)

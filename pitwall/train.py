@@ -89,6 +89,8 @@ def train(
         typer.echo(json.dumps(train_table.as_json(report), indent=1))
     else:
         train_table.show("Training", train_lines(report))
+        if report.published is not None:
+            typer.echo(f"On one page: {session.spelling(context)} report {report.published.version}")
 
 
 def window(

@@ -267,8 +267,8 @@ class _Run:
     def summary(self, curves: list[dict[str, float]]) -> dict[str, Any]:
         """The update in numbers. The first ratios are to the behaviour policy: 1 on fresh data.
 
-        `effective_sample_size` is that of pi_theta / pi_behaviour: of the whole window at the end, and in `epochs` of the
-        ratios as gradients met them. It falls from 1 as the policy leaves the data.
+        `effective_sample_size` is that of pi_theta / pi_behaviour: of the whole window at the end, and in `epochs` of
+        the ratios as gradients met them. It falls from 1 as the policy leaves the data.
         """
         batch = self.batch
         assert self.first is not None
