@@ -100,7 +100,7 @@ def gather(lake: Lake, version: int) -> "Gathered":
         reward_use=answer("rewards", "reward-use", version=number),
         calibration=calibration,
         bootstrapped=bootstrapped,
-        versions=ask(lake, "versions", episodes=False),
+        versions=ask(lake, "family"),
         evaluations=ask(lake, "evaluations-beside", version=number),
         comparison=_comparison(lake, manifest),
         settings_changed={} if apart is None else apart.config,

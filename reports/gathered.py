@@ -38,7 +38,7 @@ class Gathered:
     bootstrapped: float
     """Share of the rows of `calibration` whose return ends, with more than half of its weight, in a critic's answer."""
     versions: pa.Table
-    """Answer of `ask versions` without episodes."""
+    """Answer of `ask family`."""
     evaluations: pa.Table
     """Answer of `ask evaluations-beside`."""
     comparison: pa.Table

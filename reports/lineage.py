@@ -36,6 +36,8 @@ def lineage(gathered: Gathered) -> Part:
     ]
     first = versions[chain[-1]]["start"]
     said = f"{counted(len(ancestors), 'generation')} from version {chain[-1]} ({first}) to this one; "
+    if not ancestors:
+        said = f"It is the first of its line ({first}); "
     said += f"{_named(children, 'child', 'children')}, {_named(siblings, 'sibling', 'siblings')}."
     champion = next((number for number, row in versions.items() if row["champion"] == "now"), None)
     if champion is not None:
