@@ -39,3 +39,7 @@ class Reporter:
     def say(self, message: str) -> None:
         """One line for people."""
         logger.info(message)
+
+    def warn(self, message: str) -> None:
+        """One line for people, of what went wrong and does not matter enough to stop."""
+        logger.warning(message)

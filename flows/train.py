@@ -14,6 +14,7 @@ from prefect.states import Completed
 
 from flows import summary
 from flows.prefect_reporter import PrefectReporter
+from flows.reporting import report_if_possible
 from flows.schedule import missed
 from flows.training import train as train_now
 from schemas.errors import SettingsRejected, WindowEmpty
@@ -43,6 +44,7 @@ def train(
     named: Literal["engine", "plugin_script", "racing", "cleanrl_continuous", "pendulum"] | None = None,
     parent: int | str | None = None,
     at_least_new: int | None = 0,
+    reports: bool = True,
 ) -> State[Any]:
     """Train the next version from a window of the lake, prove its exports equal, publish it.
 
@@ -53,6 +55,7 @@ def train(
         parent: Version or alias to start from; empty for the policy that collected the window.
         at_least_new: Do nothing unless so many rollouts of the window are new to training; 0 trains in any case, empty
             takes the setting `new_rollouts`, as the schedule does.
+        reports: Write the version's report, once it is published.
     """
     if reason := missed():
         return _nothing(reason)
@@ -61,15 +64,18 @@ def train(
     settings = Settings.load()
     wanted = settings.new_rollouts if at_least_new is None else at_least_new
     lake = Lake.open(settings)
+    reporter = PrefectReporter()
     try:
         done = train_now(
             lake,
             window,
             NAMED[named]() if named else config,
-            PrefectReporter(),
+            reporter,
             parent=parent,
             at_least_new=wanted,
         )
+        if reports and done.published is not None:
+            report_if_possible(lake, done.published.version, reporter)
     except WindowEmpty as error:
         if not (wanted or is_empty(lake)):
             raise

@@ -17,6 +17,7 @@ from pitwall import (
     maintain,
     manual,
     models,
+    report,
     reproduce,
     rescore,
     session,
@@ -68,6 +69,7 @@ rescore.register(app)
 sql.register(app)
 trace.register(app)
 reproduce.register(app)
+report.register(app)
 app.add_typer(models.app, name="models")
 verify.register(app)
 maintain.register(app)

@@ -106,6 +106,8 @@ def train(
         plain.give(train_table.as_json(report))
     else:
         train_table.show("Training", train_lines(report))
+        if report.published is not None:
+            typer.echo(f"On one page: {session.spelling(context)} report {report.published.version}")
 
 
 def window(

@@ -197,7 +197,9 @@ class _Run:
             )
         names = ("loss", "policy_loss", "value_loss", "kl", "clip_fraction", "grad_norm")
         means = dict(zip(names, table.double().mean(dim=0).tolist(), strict=True))
-        return means | {"entropy": float(loss.entropy(self.log_std)), "learning_rate": float(rate)}
+        share = _share(log_ratio + self.weight[order].log())
+        entropy = float(loss.entropy(self.log_std))
+        return means | {"effective_sample_size": share, "entropy": entropy, "learning_rate": float(rate)}
 
     def _ordered(self, order: Tensor, count: int) -> Minibatch:
         batch, config, unit = self.batch, self.config, self.policy.unit
@@ -242,14 +244,18 @@ class _Run:
 
     @torch.no_grad()
     def summary(self, curves: list[dict[str, float]]) -> dict[str, Any]:
-        """The update in numbers. The first ratios are to the behaviour policy: 1 on fresh data."""
+        """The update in numbers. The first ratios are to the behaviour policy: 1 on fresh data.
+
+        `effective_sample_size` is that of pi_theta / pi_behaviour: of the whole window at the end, and in `epochs` of
+        the ratios as gradients met them. It falls from 1 as the policy leaves the data.
+        """
         batch = self.batch
         assert self.first is not None
         first = self.first.cpu().double()
         mean, value = self._forward(self.observations[: len(batch)])
         now = loss.log_prob(mean, self.log_std, batch.actions, batch.noise_scale, self.reference.clamped)
         before = self.reference.density if self.reference.clamped is None else self.reference.anchor
-        log_ratio = (now - before)[self.kept]
+        log_ratio, cap = (now - before)[self.kept], math.log(self.config.weight_cap)
         return {
             "rows": len(batch),
             "rows_trained": len(self.kept),
@@ -259,6 +265,7 @@ class _Run:
             "first_ratio_deviation": float((first - 1).abs().max()),
             "kl": float(loss.approximate_kl(log_ratio)),
             "clip_fraction": float(loss.clip_fraction(log_ratio.exp(), self.config.clip)),
+            "effective_sample_size": _share(log_ratio + self.reference.log_weight.clamp(max=cap)[self.kept]),
             "explained_variance_before": float(loss.explained_variance(batch.value, self.recorded)),
             "explained_variance": float(loss.explained_variance(value, self.recorded)),
             "entropy": float(loss.entropy(self.log_std)),
@@ -286,6 +293,10 @@ def _minibatches(column: Tensor, count: int) -> list[Tensor]:
     cut = longer * (rows + 1)
     parts = [column[:cut].view(longer, rows + 1), column[cut:].view(count - longer, rows)]
     return [part for part in parts if len(part)]
+
+
+def _share(log_weight: Tensor) -> float:
+    return float(loss.effective_sample_size(log_weight.cpu().double()))
 
 
 def _standard(advantage: Tensor, moments: tuple[Tensor, Tensor] | None = None) -> Tensor:

@@ -71,6 +71,10 @@ class Paths:
         """The folder of a version."""
         return self.models / f"v{version:05d}"
 
+    def report(self, version: int) -> Path:
+        """The report of a version: a page that can be made again, and no part of the lake."""
+        return self.home / "reports" / f"v{version:05d}.html"
+
     def relative(self, path: Path) -> str:
         """As the catalog stores it."""
         return path.relative_to(self.home).as_posix()

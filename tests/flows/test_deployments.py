@@ -136,6 +136,16 @@ def test_training_by_the_documented_command_ends_completed_twice(up: Running, tr
     assert [(model.version, model.parent) for model in models[:3]] == [(1, None), (2, 1), (3, 1)]
 
 
+def test_a_training_leaves_a_report_of_its_version_made_by_a_task_of_its_own(
+    up: Running, trained: list[dict[str, Any]]
+) -> None:
+    for version in (2, 3):
+        page = (up.root / "pitwall-data" / "reports" / f"v{version:05d}.html").read_text(encoding="utf-8")
+        assert f"<h1>Version {version}</h1>" in page
+    tasks = up.ask("task_runs/filter", {"flow_runs": {"id": {"any_": [trained[0]["id"]]}}})
+    assert [task["state"]["type"] for task in tasks if task["name"].startswith("report")] == ["COMPLETED"]
+
+
 def test_our_lines_are_in_the_log_of_the_run(up: Running, trained: list[dict[str, Any]]) -> None:
     _until(lambda: len(up.logs(trained[0])) >= 2, 20)
     lines = up.logs(trained[0])
