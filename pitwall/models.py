@@ -122,7 +122,8 @@ def promote(
     """Point an alias at a version."""
     from warehouse.aliases import promote as point
 
-    _tell(point(_lake(context), alias, version, reason))
+    lake = _lake(context)
+    _tell(lake, point(lake, alias, version, reason))
 
 
 @app.command()
@@ -133,7 +134,8 @@ def rollback(
     """Undo the last move of an alias."""
     from warehouse.aliases import rollback as undo
 
-    _tell(undo(_lake(context), alias))
+    lake = _lake(context)
+    _tell(lake, undo(lake, alias), back=True)
 
 
 @app.command()
@@ -164,8 +166,10 @@ def import_(
     """Bring in a policy that the engine wrote or drives with; the same weights twice are one version."""
     raw = read_policy_bytes(file, context.obj.settings.max_file_mib)
     from flows.importing import import_policy
+    from pitwall.terminal import Terminal
 
-    typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name)}.")
+    with Terminal(quiet=True) as terminal:
+        typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name, terminal)}.")
     typer.echo("Next: pitwall models show latest")
 
 
@@ -211,11 +215,16 @@ def _lake(context: typer.Context) -> "Lake":
     return lake
 
 
-def _tell(move: "Move") -> None:
+def _tell(lake: "Lake", move: "Move", *, back: bool = False) -> None:
+    from flows.events import moved
+    from pitwall.listener import Listener
+
     if move.from_version == move.to_version:
         typer.echo(f"{move.alias} is on version {move.to_version} already.")
     else:
         typer.echo(f"{move.alias}: version {move.from_version or 'none'} -> version {move.to_version}")
+    if (event := moved(lake, move, back=back)) and (complaint := Listener.configured().tell(event)):
+        typer.echo(complaint, err=True)
 
 
 def read_policy_bytes(file: Path, max_mib: int) -> bytes:
