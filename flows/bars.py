@@ -5,8 +5,9 @@ seconds; where the server does not answer, one line in the log and no bars.
 """
 
 import threading
+from collections.abc import Callable
 from contextvars import Context, copy_context
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import httpx
@@ -28,7 +29,15 @@ class _Position(NamedTuple):
 class Bars:
     """The bars of one flow run; the newest position of each is told, those between are left out."""
 
-    def __init__(self, every: float = EVERY, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        create: Callable[..., Any] = create_progress_artifact,
+        update: Callable[..., Any] = update_progress_artifact,
+        every: float = EVERY,
+        patience: float = PATIENCE,
+    ) -> None:
+        """`create` and `update` are the requests to the server."""
+        self._create, self._update = create, update
         self._every, self._patience = every, patience
         self._changed = threading.Condition()
         self._news: dict[str, _Position] = {}
@@ -86,11 +95,10 @@ class Bars:
     def _send(self, what: str, position: _Position) -> None:
         context = self._contexts[what]
         if (artifact := self._artifacts.get(what)) is not None:
-            context.run(update_progress_artifact, artifact, position.share, description=position.text)
+            context.run(self._update, artifact, position.share, description=position.text)
             return
-        made = context.run(create_progress_artifact, position.share, description=position.text)
-        assert isinstance(made, UUID)  # the call is synchronous in a thread without an event loop
-        self._artifacts[what] = made
+        # synchronous: this thread has no event loop
+        self._artifacts[what] = context.run(self._create, position.share, description=position.text)
 
     def _lose(self, why: str) -> None:
         if not self._lost:

@@ -52,7 +52,7 @@ def fed(lake, tmp_path):
 
 
 def test_rollouts_of_several_ingests_add_up_and_every_second_one_is_told_once(fed):
-    lake, heard, drive = fed
+    _, heard, drive = fed
     told = []
     for count in (1, 1, 0, 1, 3):
         drive(count)

@@ -55,7 +55,9 @@ def test_the_automation_trains_on_the_event_that_an_ingest_sends() -> None:
     from prefect.flows import load_flow_from_entrypoint
 
     [(deployment, spelled)] = [(one, trigger) for one in DEPLOYMENTS for trigger in one.get("triggers", [])]
-    assert deployment["entrypoint"] == "flows/train.py:train" and set(spelled) <= set(DeploymentEventTrigger.model_fields)
+    assert deployment["entrypoint"] == "flows/train.py:train" and set(spelled) <= set(
+        DeploymentEventTrigger.model_fields
+    )
     trigger = DeploymentEventTrigger.model_validate(spelled)
     assert trigger.name == AUTOMATION and trigger.enabled and (trigger.threshold, trigger.posture) == (1, "Reactive")
     assert trigger.expect == {READY}

@@ -38,7 +38,7 @@ def server() -> Iterator[ThreadingHTTPServer]:
 
 
 def test_an_event_is_sent_as_prefect_reads_it(server):
-    from prefect.server.events.schemas.events import Event as Wanted
+    from prefect.events import Event as Wanted
 
     assert Listener(f"http://127.0.0.1:{server.server_port}/api/").tell(EVENT) == ""
     [(path, [body])] = server.heard
