@@ -50,7 +50,7 @@ def ingest(folder: Path | None = None, retry_rejected: bool = False) -> State[An
         pages.account("ingest-summary", summary.ingest_lines(came, report.seconds), f"Ingest of {place}")
         if came.accepted:
             judge_if_asked(lake, report)
-            pages.rename(lambda name: f"{name}: {_count(came)}", lineage.runs_of(lake, came.rollouts))
+            pages.rename(lambda name: f"{name}: {_count(came)}", lineage.runs_of(lake, came.rollouts)[-3:])
     finally:
         lake.catalog.engine.dispose()
     if not came.rejected:

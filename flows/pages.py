@@ -17,9 +17,6 @@ from prefect.context import FlowRunContext
 from flows.reporter import logger
 from flows.summary import Lines
 
-_MOST_TAGS = 8
-"""Of one run; a window may hold hundreds of sessions."""
-
 
 def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
     """Rows with the same columns."""
@@ -56,10 +53,9 @@ def rename(name: Callable[[str], str], tags: Iterable[str] = ()) -> None:
     if context is None or context.flow_run is None:
         return
     run = context.flow_run
-    more = list(dict.fromkeys([*sorted(run.tags), *tags]))
     with _unless_gone("name"):
         get_client(sync_client=True).update_flow_run(
-            run.id, name=name(run.name), tags=more[: len(run.tags) + _MOST_TAGS]
+            run.id, name=name(run.name), tags={*run.tags, *tags}
         )
 
 

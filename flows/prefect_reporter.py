@@ -57,9 +57,9 @@ class PrefectReporter(Reporter):
             self.bars.settle()
 
     def progress(self, what: str, done: int, total: int, note: str = "") -> None:
-        """Move the bar of this stage; the stage goes on at once."""
-        share = 100.0 * done / total if total else 100.0
-        self.bars.move(what, share, f"{what}: {done} of {total}" + (f", {note}" if note else ""))
+        """Move the bar of this stage, which goes on at once; where there is nothing to do, there is no bar."""
+        if total:
+            self.bars.move(what, 100.0 * done / total, f"{what}: {done} of {total}" + (f", {note}" if note else ""))
 
     def event(self, event: Event | None) -> None:
         """To the server, with this run among the related; Prefect sends it from a thread of its own."""

@@ -26,6 +26,8 @@ from warehouse.lake import Lake
 from warehouse.lineage import is_empty
 
 _ENGINE = TrainConfig()
+_SESSIONS = 3
+"""As tags of a run: the last ones of its window, which may hold hundreds."""
 
 
 def _name() -> str:
@@ -97,8 +99,8 @@ def _show(done: TrainReport, report: Path) -> None:
         f"What the engine loads of version {version}; beside it lie the other files of the version.",
     )
     pages.link("version-report", report, f"report of version {version}", f"Data, learning and lineage of {version}.")
-    runs = dict.fromkeys(member.run_id for member in done.window.rollouts)
-    pages.rename(lambda _: summary.train_words(done), [f"v{version}", *runs])
+    runs = list(dict.fromkeys(member.run_id for member in done.window.rollouts))
+    pages.rename(lambda _: summary.train_words(done), [f"v{version}", *runs[-_SESSIONS:]])
 
 
 def _nothing(reason: str) -> State[Any]:
