@@ -4,10 +4,10 @@ Arrives: what a run found out, when the work itself is done. Leaves: artifacts, 
 same thing over runs. A server that is gone costs a line in the log, never the work.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import httpx
 from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
@@ -17,11 +17,13 @@ from prefect.context import FlowRunContext
 from flows.reporter import logger
 from flows.summary import Lines
 
+_lost: set[UUID] = set()
+"""Runs whose server is gone: Prefect's client asks for a minute each time, and once is enough."""
+
 
 def table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
     """Rows with the same columns."""
-    with _unless_gone(key):
-        create_table_artifact([dict(row) for row in rows], key=key, description=description)
+    _ask(key, lambda: create_table_artifact([dict(row) for row in rows], key=key, description=description))
 
 
 def account(key: str, lines: Lines, description: str) -> None:
@@ -32,19 +34,16 @@ def account(key: str, lines: Lines, description: str) -> None:
 def text(key: str, lines: Lines, title: str) -> None:
     """The same as a page of Markdown, which Prefect shows as it is read."""
     rows = [f"| {_cell(name)} | {_cell(value)} |" for name, value in lines]
-    with _unless_gone(key):
-        create_markdown_artifact(
-            "\n".join([f"## {title}", "", "| | |", "|---|---|", *rows]), key=key, description=title
-        )
+    markdown = "\n".join([f"## {title}", "", "| | |", "|---|---|", *rows])
+    _ask(key, lambda: create_markdown_artifact(markdown, key=key, description=title))
 
 
 def link(key: str, file: Path, what: str, description: str) -> None:
     """A link to a file of this machine, if it is there."""
     if file.is_file():
-        with _unless_gone(key):
-            create_link_artifact(
-                file.absolute().as_uri(), link_text=f"{what}: {file.absolute()}", key=key, description=description
-            )
+        place = file.absolute()
+        words = f"{what}: {place}"
+        _ask(key, lambda: create_link_artifact(place.as_uri(), link_text=words, key=key, description=description))
 
 
 def rename(name: Callable[[str], str], tags: Iterable[str] = ()) -> None:
@@ -52,19 +51,26 @@ def rename(name: Callable[[str], str], tags: Iterable[str] = ()) -> None:
     context = FlowRunContext.get()
     if context is None or context.flow_run is None:
         return
-    run = context.flow_run
-    with _unless_gone("name"):
-        get_client(sync_client=True).update_flow_run(
-            run.id, name=name(run.name), tags={*run.tags, *tags}
-        )
+    run, more = context.flow_run, {*context.flow_run.tags, *tags}
+    _ask("the name", lambda: get_client(sync_client=True).update_flow_run(run.id, name=name(run.name), tags=more))
 
 
-@contextmanager
-def _unless_gone(what: str) -> Iterator[None]:
+def _ask(what: str, request: Callable[[], object]) -> None:
+    context = FlowRunContext.get()
+    run = None if context is None or context.flow_run is None else context.flow_run.id
+    if run in _lost:
+        return
     try:
-        yield
+        request()
     except httpx.HTTPError as error:
-        logger.warning("Prefect's server did not take %s (%s: %s); the work is done", what, type(error).__name__, error)
+        if run is not None:
+            _lost.add(run)
+        logger.warning(
+            "Prefect's server did not take %s (%s: %s), so no more is shown; the work is done",
+            what,
+            type(error).__name__,
+            error,
+        )
 
 
 def _cell(value: str) -> str:
