@@ -3,6 +3,7 @@
 Arrives: the bytes of an engine policy file. Leaves: a version, and authors for the rollouts that it collected.
 """
 
+from flows import events
 from flows.attributing import attribute
 from flows.publishing import publish
 from flows.reporter import Reporter
@@ -43,5 +44,7 @@ def import_policy(lake: Lake, raw: bytes, name: str, report: Reporter | None = N
     }
     golden = golden_from_seed(file.input_size)
     published = report.stage("import", publish, lake, Policy.from_engine(file), draft, golden)
+    if published.is_new:
+        report.event(events.published(lake, published.version, None, {}))
     report.stage("attribute", attribute, lake, report)
     return published.version

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from flows import events
 from flows.driving import Driving, driver_of, space_in
 from flows.evaluating import evaluate, settings_of
 from flows.fresh import fresh
@@ -213,7 +214,7 @@ class _Laps:
 
     def _lap(self) -> Lap:
         """Whatever is missing of the first lap that is not done; called again after an error, it does the rest."""
-        inner, began = Reporter(), time.perf_counter()
+        inner, began = Reporter(self.report), time.perf_counter()
         records = self._records()
         collected = None
         if records and records[-1].goes_on is None:
@@ -301,7 +302,9 @@ class _Laps:
         evaluation = self._evaluate(version)
         self._evaluate(registry.get(self.lake, CHAMPION).version)
         risk = self.config.risk
-        return evaluation, promotion.promote_if_not_worse(self.lake, version, self.task, self.settings, risk)
+        decision = promotion.promote_if_not_worse(self.lake, version, self.task, self.settings, risk)
+        self.report.event(events.decided(self.lake, decision))
+        return evaluation, decision
 
     def _records(self) -> list[LapRecord]:
         return loops.laps(self.lake, self.loop.loop_id)

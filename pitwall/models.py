@@ -174,7 +174,7 @@ def rollback(
     from warehouse.aliases import rollback as undo
 
     lake = _lake(context)
-    _tell(lake, undo(lake, alias))
+    _tell(lake, undo(lake, alias), back=True)
 
 
 @app.command()
@@ -219,8 +219,10 @@ def import_(
     """
     raw = read_policy_bytes(file, context.obj.settings.max_file_mib)
     from flows.importing import import_policy
+    from pitwall.terminal import Terminal
 
-    typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name)}.")
+    with Terminal(quiet=True) as terminal:
+        typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name, terminal)}.")
     typer.echo("Next: pitwall models show latest")
 
 
@@ -306,13 +308,17 @@ def _lake(context: typer.Context) -> "Lake":
     return lake
 
 
-def _tell(lake: "Lake", move: "Move") -> None:
+def _tell(lake: "Lake", move: "Move", *, back: bool = False) -> None:
+    from flows.events import moved
+    from flows.tracking import track_aliases
+    from pitwall.listener import Listener
+
     if move.from_version == move.to_version:
         typer.echo(f"{move.alias} is on version {move.to_version} already.")
     else:
         typer.echo(f"{move.alias}: version {move.from_version or 'none'} -> version {move.to_version}")
-    from flows.tracking import track_aliases
-
+    if (event := moved(lake, move, back=back)) and (complaint := Listener.configured().tell(event)):
+        typer.echo(complaint, err=True)
     for note in track_aliases(lake):
         typer.echo(f"note: {note}", err=True)
 

@@ -63,6 +63,11 @@ class PrefectServer:
                 return False
             raise
 
+    def automates(self, name: str) -> bool:
+        """Whether there is an automation of this name that is switched on."""
+        found = self._ask("POST", "automations/filter", {"automations": {"name": {"any_": [name]}}})
+        return any(automation["enabled"] for automation in found)
+
     def forget_missed(self, before: datetime.datetime) -> int:
         """Delete the runs that schedules wanted while nothing ran; else all would start now. Returns how many."""
         due = {"expected_start_time": {"before_": before.isoformat()}}

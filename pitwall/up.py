@@ -20,9 +20,11 @@ from schemas.errors import PitwallError, SettingsRejected
 
 if TYPE_CHECKING:
     from pitwall.prefect_server import PrefectServer
+    from schemas.settings import Settings
 
 POOL = "local"
 DEPLOYMENTS = ("ingest/landing", "train/ppo", "lap/racing", "maintain/lake")
+AUTOMATION = "train when enough is new"
 _PATIENCE = 180.0
 """Seconds for a first start on a slow disk; a server with a new database takes 20."""
 
@@ -61,7 +63,9 @@ def up(
         _start_server(server, port or usual, env, root, children)
         _prefect(env, "work-pool", "create", POOL, "--type", "process", "--overwrite")
         _prefect(env, "--no-prompt", "deploy", "--all")
-        if absent := [name for name in DEPLOYMENTS if not server.has(name)]:
+        absent = [name for name in DEPLOYMENTS if not server.has(name)]
+        absent += [] if server.automates(AUTOMATION) else [f"the automation {AUTOMATION!r}"]
+        if absent:
             raise PitwallError(
                 f"prefect.yaml: {', '.join(absent)} did not arrive. Is a key misspelt? See the lines above"
             )
@@ -73,7 +77,7 @@ def up(
         worker = _prefect_command("worker", "start", "--pool", POOL, "--type", "process", "--name", POOL)
         children.append(Child("worker", worker, env))
         _wait_for("the worker", lambda: server.worker_listens(POOL, began), children)
-        typer.echo(_ready(server, settings.landing, port is not None and port != usual))
+        typer.echo(_ready(server, settings, port is not None and port != usual))
         while all(child.code is None for child in children):
             time.sleep(0.5)
         raise PitwallError(_ended(children))
@@ -186,11 +190,13 @@ def _prefect(env: dict[str, str], *words: str) -> None:
         raise PitwallError(f"prefect {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
 
 
-def _ready(server: "PrefectServer", landing: Path | None, unusual: bool) -> str:
+def _ready(server: "PrefectServer", settings: "Settings", unusual: bool) -> str:
+    landing, new = settings.landing, settings.new_rollouts
     lines = [
         f"ready: {server.ui}",
         f"  ingests every minute  {landing.absolute() if landing else 'nothing yet: set PITWALL_LANDING, or landing'}"
         + ("" if landing else " in pitwall.toml, to the engine's export folder"),
+        f"  trains by itself      as soon as {new} rollout{'s are' if new > 1 else ' is'} new (setting new_rollouts)",
         "  train now             prefect deployment run train/ppo      (in another terminal, in this folder)",
         "  stop                  Ctrl-C",
     ]

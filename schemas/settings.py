@@ -49,7 +49,7 @@ class Settings(BaseSettings):
     promotion_episodes: int = Field(default=20, ge=1, le=200)
     """Whole episodes that a version must have driven before it is judged by returns."""
     new_rollouts: int = Field(default=1, ge=1)
-    """The scheduled training starts when at least this many rollouts are newer than the last trained version."""
+    """`pitwall up` trains by itself as soon as so many rollouts are new to training."""
     batch_rows: int = Field(default=262_144, ge=1)
     """Ingest commits about this many experiences as one partition; it bounds the memory."""
     max_file_mib: int = Field(default=64, ge=1, le=1024)
