@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import determinism, gae, lake, update
+from benchmarks import determinism, gae, lake, start, update
 from benchmarks.row import Row
 
 
@@ -24,6 +24,7 @@ class Part(StrEnum):
     GAE = "gae"
     UPDATE = "update"
     DETERMINISM = "determinism"
+    START = "start"
 
 
 def main(
@@ -44,6 +45,8 @@ def main(
         found += update.rows(device)
     if Part.DETERMINISM in parts:
         found += determinism.rows(device)
+    if Part.START in parts:
+        found += start.rows()
     errors = gae.run_gold(device, gold) if gold is not None else {}
     about = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),

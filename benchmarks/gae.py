@@ -1,26 +1,44 @@
-"""Advantages per second beside the loop over rows that trainers of users have, and the gold file where one is at hand.
+"""Advantages per second beside peers in the same run, and the gold file where one is at hand.
 
-Few agents, long segments: that is the engine's shape. Both sides take turns, and each reports its best round.
+Few agents, long segments: that is the engine's shape. Sides take turns, and each reports its best round. On a CPU one
+thread is measured by the seconds that it computed, for others may use the machine; on CUDA the card's own clock counts.
 """
 
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from benchmarks import gae_peers
 from benchmarks.row import Row
-from ppo.gae import gae
+from ppo.device import threads
+from ppo.gae import gae, log_step
 
 GAMMA, LAMBDA = 0.99, 0.95
-ROUNDS = 5
+ROUNDS, CALLS = 4, 8
+"""Each side makes so many calls at a turn: the first finds its memory cold."""
 GOLD_TOLERANCE = 1e-5
+WANTED_CPU = {41_000: 40.0, 10_000_000: 20.0}
+"""M rows/s on one thread, by rows."""
+AGENTS, STEPS, WANTED_MS = 16, 524_288, 0.2
+"""Few and long, and what they may take on an H200."""
+RAGGED_MOST = 1.3
+"""Times the seconds of as many rectangular rows."""
+LARGE, WANTED_SHARE = 16_777_216, 0.5
+"""Rows from which on this share of what a copy moves is wanted."""
+BYTES = 22
+"""Of a row that must move: 14 in, 8 out."""
+
+Columns = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
 def rows(device: str = "cpu") -> list[Row]:
-    """A row per number of rows, million rows a second."""
-    return [_row(count, device) for count in (10_240, 41_000, 1_000_000)]
+    """Figures of this device."""
+    return _cuda() if device == "cuda" else _cpu(device)
 
 
 def run_gold(device: str, path: Path) -> dict[str, float]:
@@ -30,49 +48,117 @@ def run_gold(device: str, path: Path) -> dict[str, float]:
         names = ("reward", "value", "next_value", "terminated", "segment_end")
         tensors = {name: torch.from_numpy(gold[f"{case}/{name}"]).to(device) for name in names}
         gamma, lam = gold[f"{case}/gamma_lambda"].tolist()
-        advantage, _ = gae(**tensors, gamma=gamma, lam=lam)
+        advantage = gae(**tensors, gamma=gamma, lam=lam).advantage
         wanted = gold[f"{case}/advantage"]
         errors[case] = float(np.abs(advantage.cpu().numpy() - wanted).max() / max(1.0, np.abs(wanted).max()))
     return errors
 
 
-def _row(count: int, device: str) -> Row:
+def _cpu(device: str) -> list[Row]:
+    found = []
+    with threads(1):
+        for count in (10_240, 41_000, 1_000_000, 10_000_000):
+            columns = _ragged(count, device)
+            first = tuple(column[:41_000] for column in columns)
+            lists = [column.tolist() for column in first]
+            timed = _timed(
+                {
+                    "ours": partial(gae, *columns, GAMMA, LAMBDA),
+                    "whole": partial(log_step, *columns, GAMMA, LAMBDA, block=count),
+                    "loop": partial(gae_peers.loop, lists, GAMMA, LAMBDA),
+                    "torchrl": gae_peers.torchrl([column[None] for column in first], GAMMA, LAMBDA),
+                },
+                device,
+            )
+            ours, few = count / timed["ours"] / 1e6, len(lists[0])
+            what = f"{count:,} ragged rows, {device}, one thread"
+            for name, peer, rows_of in (
+                ("python loop", "loop", few),
+                ("log-step scan over all rows at once", "whole", count),
+                ("TorchRL", "torchrl", few),
+            ):
+                rate = rows_of / timed[peer] / 1e6 if peer in timed else None
+                found.append(Row("gae", what, ours, name, rate, "M rows/s", ours / rate if rate else None, None))
+            if wanted := WANTED_CPU.get(count):
+                found.append(Row("gae", what, ours, "the goal", wanted, "M rows/s", ours / wanted, 1))
+    return found
+
+
+def _cuda() -> list[Row]:
+    rectangle, ragged = _rectangle(AGENTS, STEPS), _ragged(AGENTS * STEPS, "cuda")
+    shaped = [column.view(AGENTS, STEPS) for column in rectangle]
+    timed = _timed(
+        {
+            "ours": partial(gae, *rectangle, GAMMA, LAMBDA),
+            "ragged": partial(gae, *ragged, GAMMA, LAMBDA),
+            "log-step scan": partial(log_step, *rectangle, GAMMA, LAMBDA, block=AGENTS * STEPS),
+            "rl-triton": gae_peers.rl_triton(shaped, GAMMA, LAMBDA),
+            "TorchRL": gae_peers.torchrl(shaped, GAMMA, LAMBDA),
+        },
+        "cuda",
+    )
+    ours, what = timed["ours"] * 1e3, f"{AGENTS} x {STEPS:,}, cuda"
+    found = [Row("gae", what, ours, "the goal", WANTED_MS, "ms", WANTED_MS / ours, 1)]
+    for name in ("rl-triton", "TorchRL", "log-step scan"):
+        peer = timed[name] * 1e3 if name in timed else None
+        found.append(Row("gae", what, ours, name, peer, "ms", peer / ours if peer else None, 1 if peer else None))
+    slow = timed["ragged"] * 1e3
+    what = f"{AGENTS * STEPS:,} ragged rows, cuda"
+    found.append(Row("gae", what, slow, "rectangular", ours, "ms", ours / slow, 1 / RAGGED_MOST))
+    for count in (LARGE, 4 * LARGE):
+        columns, source = _ragged(count, "cuda"), torch.zeros(count, device="cuda")
+        timed = _timed(
+            {"ours": partial(gae, *columns, GAMMA, LAMBDA), "copy": partial(torch.clone, source)},
+            "cuda",
+        )
+        moved, most = count * BYTES / timed["ours"] / 1e9, count * 8 / timed["copy"] / 1e9
+        what = f"{count:,} ragged rows, cuda"
+        found.append(Row("gae", what, moved, "copy of memory", most, "GB/s", moved / most, WANTED_SHARE))
+    return found
+
+
+def _ragged(count: int, device: str) -> Columns:
     random = np.random.default_rng(count)
-    reward, value, next_value = random.standard_normal((3, count)).astype(np.float32)
-    end = random.random(count) < 1 / 170
-    terminated = end & (random.random(count) < 0.5)
-    arrays = (reward, value, next_value, terminated, end)
-    names = ("reward", "value", "next_value", "terminated", "segment_end")
-    tensors = {name: torch.from_numpy(array).to(device) for name, array in zip(names, arrays, strict=True)}
-    lists = [array[:41_000].tolist() for array in arrays]
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        ours = count / _seconds(lambda: gae(**tensors, gamma=GAMMA, lam=LAMBDA), device) / 1e6
-        peer = len(lists[0]) / _seconds(lambda: _loop(*lists), "cpu") / 1e6
-    finally:
-        torch.set_num_threads(threads)
-    return Row("gae", f"{count:,} rows, {device}", ours, "python loop", peer, "M rows/s", ours / peer, None)
+    reward, value, next_value = random.standard_normal((3, count), np.float32)
+    end = random.random(count, np.float32) < 1 / 170
+    terminated = end & (random.random(count, np.float32) < 0.5)
+    columns = (torch.from_numpy(column).to(device) for column in (reward, value, next_value, terminated, end))
+    one, two, three, four, five = columns
+    return one, two, three, four, five
 
 
-def _seconds(call: Callable[[], object], device: str) -> float:
-    call()
-    best = float("inf")
+def _rectangle(agents: int, steps: int) -> Columns:
+    """As many rows an agent, each cut at the end, with no end inside; flat, agent after agent."""
+    reward, value, after = torch.randn(3, agents, steps, device="cuda")
+    next_value = torch.cat([value[:, 1:], after[:, :1]], dim=1)
+    end = torch.zeros(agents, steps, dtype=torch.bool, device="cuda")
+    never = end.clone()
+    end[:, -1] = True
+    return reward.flatten(), value.flatten(), next_value.flatten(), never.flatten(), end.flatten()
+
+
+def _timed(calls: dict[str, Callable[[], object] | None], device: str) -> dict[str, float]:
+    """Seconds of each side's best round, by name; a side that is None is not there."""
+    present = {name: call for name, call in calls.items() if call is not None}
+    best = dict.fromkeys(present, float("inf"))
+    seconds = _card_seconds if device == "cuda" else _thread_seconds
     for _ in range(ROUNDS):
-        begun = time.perf_counter()
-        call()
-        if device == "cuda":
-            torch.cuda.synchronize()
-        best = min(best, time.perf_counter() - begun)
+        for name, call in present.items():
+            best[name] = min(best[name], *(seconds(call) for _ in range(CALLS)))
     return best
 
 
-def _loop(
-    reward: list[float], value: list[float], next_value: list[float], terminated: list[bool], end: list[bool]
-) -> list[float]:
-    advantage, carry = [0.0] * len(reward), 0.0
-    for t in range(len(reward) - 1, -1, -1):
-        delta = reward[t] + (0.0 if terminated[t] else GAMMA * next_value[t]) - value[t]
-        carry = delta + (0.0 if end[t] else GAMMA * LAMBDA * carry)
-        advantage[t] = carry
-    return advantage
+def _thread_seconds(call: Callable[[], object]) -> float:
+    begun = time.thread_time()
+    call()
+    return time.thread_time() - begun
+
+
+def _card_seconds(call: Callable[[], object]) -> float:
+    begun, done = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
+    torch.cuda.synchronize()
+    begun.record()
+    call()
+    done.record()
+    torch.cuda.synchronize()
+    return float(begun.elapsed_time(done)) / 1e3

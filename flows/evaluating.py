@@ -25,6 +25,7 @@ def evaluate(lake: Lake, version: int | str, drive: DriveConfig, how: EvaluateCo
     settings = settings_of(drive, how)
     if (known := evaluations.find(lake, number, drive.environment, settings)) is not None:
         return known
+    report.say(f"evaluating version {number} in {drive.environment}")
     driver = driver_of(lake, number)
 
     def progress(done: int, total: int) -> None:

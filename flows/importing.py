@@ -3,6 +3,7 @@
 Arrives: the bytes of an engine policy file. Leaves: a version, and authors for the rollouts that it collected.
 """
 
+from flows import events
 from flows.attributing import attribute
 from flows.publishing import publish
 from flows.reporter import Reporter
@@ -23,7 +24,10 @@ def import_policy(lake: Lake, raw: bytes, name: str, report: Reporter | None = N
     from ppo.policy import Policy
 
     report = report or Reporter()
-    file = read_policy(raw)
+    try:
+        file = read_policy(raw)
+    except PolicyRejected as error:
+        raise PolicyRejected(f"{name}: {str(error).removeprefix('policy file: ')}") from error
     actions = list(ENGINE_ACTIONS) if file.policy_output_size == len(ENGINE_ACTIONS) else []
     names = actions or [f"{number:02d}" for number in range(file.policy_output_size)]
     try:
@@ -40,5 +44,7 @@ def import_policy(lake: Lake, raw: bytes, name: str, report: Reporter | None = N
     }
     golden = golden_from_seed(file.input_size)
     published = report.stage("import", publish, lake, Policy.from_engine(file), draft, golden)
+    if published.is_new:
+        report.event(events.published(lake, published.version, None, {}))
     report.stage("attribute", attribute, lake, report)
     return published.version

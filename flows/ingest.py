@@ -1,31 +1,26 @@
 """The ingest as a Prefect flow: the engine's folder into the lake, once or on a schedule.
 
-Arrives: parameters of a run. Leaves: a state that says what came in, tables in Prefect's pages, and one event when
-enough rollouts lie in the lake to train on.
+Arrives: parameters of a run. Leaves: a state that says what came in, and tables in Prefect's pages.
 """
 
 from pathlib import Path
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
-from prefect.events import emit_event
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows import summary
+from flows import pages, summary
 from flows.judging import judge_if_asked
 from flows.landing import bring_in
 from flows.landing import summary as one_line
 from flows.prefect_reporter import PrefectReporter
 from flows.schedule import is_scheduled, missed
 from schemas.settings import Settings
-from warehouse import ledger, lineage
+from warehouse import lineage
+from warehouse.ingest_report import IngestReport
 from warehouse.lake import Lake
-
-READY = "pitwall.dataset.ready"
-"""Event: at least `new_rollouts` rollouts lie in the lake that no version was trained on."""
 
 
 def _name() -> str:
@@ -52,15 +47,15 @@ def ingest(folder: Path | None = None, retry_rejected: bool = False) -> State[An
         came = bring_in(lake, [place], report, retry_rejected=retry_rejected)
         if not came.accepted and not came.rejected:
             return _nothing(f"nothing to do: nothing new in {place}")
-        _show("ingest-summary", summary.ingest_lines(came, report.seconds), f"Ingest of {place}")
+        pages.account("ingest-summary", summary.ingest_lines(came, report.seconds), f"Ingest of {place}")
         if came.accepted:
             judge_if_asked(lake, report)
-            _tell_who_trains(lake)
+            pages.rename(lambda name: f"{name}: {_count(came)}", lineage.runs_of(lake, came.rollouts)[-3:])
     finally:
         lake.catalog.engine.dispose()
     if not came.rejected:
         return Completed(message=one_line(came))
-    _show("ingest-rejects", summary.reject_lines(came), "Turned away; see also: pitwall rejects")
+    pages.account("ingest-rejects", summary.reject_lines(came), "Turned away; see also: pitwall rejects")
     return Completed(name="SomeRejected", message=f"{one_line(came)}; see: pitwall rejects")
 
 
@@ -79,16 +74,9 @@ def _nothing_there(folder: Path | None, settings: Settings) -> str:
     return ""
 
 
-def _tell_who_trains(lake: Lake) -> None:
-    new = lineage.untrained(lake, list(ledger.known_rollouts(lake.catalog)))
-    if new >= lake.settings.new_rollouts:
-        home = lake.settings.home.absolute()
-        resource = {"prefect.resource.id": f"pitwall.lake.{home.name}", "prefect.resource.name": str(home)}
-        emit_event(READY, resource, payload={"new_rollouts": new})
-
-
-def _show(key: str, lines: summary.Lines, description: str) -> None:
-    create_table_artifact([{"what": name, "value": text} for name, text in lines], key=key, description=description)
+def _count(came: IngestReport) -> str:
+    rollouts = f"{len(came.accepted):,} rollout{'' if len(came.accepted) == 1 else 's'}"
+    return f"{rollouts}, some rejected" if came.rejected else rollouts
 
 
 def _nothing(reason: str) -> State[Any]:

@@ -6,6 +6,7 @@ Arrives: folders. Leaves: an `IngestReport`, and authors in the catalog where po
 from collections.abc import Sequence
 from pathlib import Path
 
+from flows import events
 from flows.attributing import attribute
 from flows.reporter import Reporter
 from warehouse.ingest import ingest
@@ -27,6 +28,8 @@ def bring_in(lake: Lake, places: Sequence[Path], report: Reporter, *, retry_reje
         words = {"author": "found", "unknown": "unknown", "claim_refuted": "claimed but refuted"}
         told = (f"{count} {words.get(name, name.replace('_', ' '))}" for name, count in sorted(found.items()))
         report.say("authors of rollouts: " + ", ".join(told))
+    report.event(events.landed(lake, came))
+    report.event(events.ready(lake, came))
     return came
 
 

@@ -6,12 +6,12 @@ Arrives: parameters of a run. Leaves: a state that names the champion, its laps 
 from typing import Any, Literal
 
 from prefect import flow
-from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows.looping import Lap, loop, score, unfinished
+from flows import pages
+from flows.looping import Lap, loop, unfinished
 from flows.prefect_reporter import PrefectReporter
 from schemas.loop import NAMED, LoopConfig
 from schemas.settings import Settings
@@ -52,6 +52,6 @@ def lap(
         done = loop(lake, chosen, iterations, PrefectReporter(), start=start, told=told)
     finally:
         lake.catalog.engine.dispose()
-    create_table_artifact(rows, key="laps", description=f"{done.loop_id}: laps of this run")
-    evaluated = "" if done.evaluation is None else f": {score(done.evaluation)}"
+    pages.table("laps", rows, f"{done.loop_id}: laps of this run")
+    evaluated = "" if done.evaluation is None else f": {done.evaluation.words()}"
     return Completed(message=f"{done.loop_id}: champion is version {done.champion}{evaluated}")

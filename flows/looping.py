@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
+from flows import events
 from flows.driving import Driving, driver_of, space_in
 from flows.evaluating import evaluate, settings_of
 from flows.fresh import fresh
@@ -57,7 +58,7 @@ class Lap:
             parts.append(self.collected.words())
         parts.append(f"KL {self.metrics['kl']:.4f}")
         if self.evaluation is not None:
-            parts.append(score(self.evaluation))
+            parts.append(self.evaluation.words())
         if self.decision is not None and self.decision.champion == self.version:
             parts.append("champion")
         elif self.decision is not None:
@@ -107,19 +108,13 @@ def loop(
         begun = _begun(lake, config, iterations, start, anew)
         # A killed session may have left a whole rollout that nobody has read.
         if (folder := lake.paths.drives(begun.loop_id)).is_dir():
+            report.say(f"looking for rollouts that {begun.loop_id} left when it was interrupted")
             report.stage("ingest", bring_in, lake, [folder], Reporter())
         session = loops.sessions(lake, begun.loop_id) + 1
         run_id = f"{begun.loop_id}.{session:03d}"
         drive = config.drive.model_copy(update={"seed": _seed(config.drive.seed, run_id)})
         with Driving(drive, folder / run_id, run_id) as driving:
             return _Laps(lake, begun, config, driving, report).run(told)
-
-
-def score(evaluation: Evaluation) -> str:
-    """An evaluation in a few words."""
-    if evaluation.finished is None or evaluation.speed is None:
-        return f"return {evaluation.return_.mean:.1f} (evaluated)"
-    return f"{evaluation.finished.mean:.0%} of drives finish a lap, {evaluation.speed.mean:.1f} m/s"
 
 
 def unfinished(lake: Lake) -> tuple[LoopConfig, int, str | None] | None:
@@ -201,6 +196,9 @@ class _Laps:
 
     def run(self, told: Callable[[Lap], None]) -> LoopReport:
         done = LoopReport(self.loop.loop_id, self.start, self.loop.iterations, self.settings)
+        laps = sum(lap.goes_on is not None for lap in self._records())
+        begins = f"goes on after {laps}" if laps else f"begins with version {self.start}, 0"
+        self.report.say(f"{self.loop.loop_id} {begins} of {self.loop.iterations} laps in {self.task}")
         if self.config.evaluate_every:
             self._evaluate(self.start)
         while sum(lap.goes_on is not None for lap in self._records()) < self.loop.iterations:
@@ -216,7 +214,7 @@ class _Laps:
 
     def _lap(self) -> Lap:
         """Whatever is missing of the first lap that is not done; called again after an error, it does the rest."""
-        inner, began = Reporter(), time.perf_counter()
+        inner, began = Reporter(self.report), time.perf_counter()
         records = self._records()
         collected = None
         if records and records[-1].goes_on is None:
@@ -304,7 +302,9 @@ class _Laps:
         evaluation = self._evaluate(version)
         self._evaluate(registry.get(self.lake, CHAMPION).version)
         risk = self.config.risk
-        return evaluation, promotion.promote_if_not_worse(self.lake, version, self.task, self.settings, risk)
+        decision = promotion.promote_if_not_worse(self.lake, version, self.task, self.settings, risk)
+        self.report.event(events.decided(self.lake, decision))
+        return evaluation, decision
 
     def _records(self) -> list[LapRecord]:
         return loops.laps(self.lake, self.loop.loop_id)

@@ -6,10 +6,10 @@ Arrives: parameters of a run. Leaves: a state that says what was done, and its a
 from typing import Any
 
 from prefect import flow
-from prefect.artifacts import create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
+from flows import pages
 from flows.prefect_reporter import PrefectReporter
 from flows.upkeep import maintain as keep_up
 from flows.upkeep import summary, upkeep_lines
@@ -29,12 +29,8 @@ def maintain(dry_run: bool = False) -> State[Any]:
         done = keep_up(lake, PrefectReporter(), dry_run=dry_run)
     finally:
         lake.catalog.engine.dispose()
-    _show("upkeep-summary", upkeep_lines(done), "Upkeep of the lake")
+    pages.account("upkeep-summary", upkeep_lines(done), "Upkeep of the lake")
     if not done.complaints:
         return Completed(message=summary(done))
-    _show("upkeep-damage", list(done.complaints.items()), "Damaged, or in the way")
+    pages.account("upkeep-damage", list(done.complaints.items()), "Damaged, or in the way")
     return Completed(name="SomeDamaged", message=f"{summary(done)}; see: pitwall maintain --dry-run")
-
-
-def _show(key: str, lines: list[tuple[str, str]], description: str) -> None:
-    create_table_artifact([{"what": name, "value": text} for name, text in lines], key=key, description=description)

@@ -1,25 +1,23 @@
-"""Stages as tasks of Prefect, their progress as artifacts, their lines in the run's log.
+"""Stages as tasks of Prefect, their progress as artifacts, their events on its feed, their lines in the run's log.
 
 Arrives: the stages of a flow, inside a run of it. Leaves: tasks that are tried again only after a `Transient` error.
 """
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from prefect import task
-from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
+from prefect.events import emit_event
 from prefect.tasks import exponential_backoff
 
+from flows.bars import Bars
+from flows.events import Event
 from flows.reporter import P, Reporter, T, logger
 from schemas.errors import Transient
 
 RETRIES = 4
-_EVERY = 2.0
-"""Seconds between two updates of an artifact: each is a request to the server."""
 
 
 def may_succeed_later(task: object, run: object, state: Any) -> bool:  # noqa: ANN401 - Prefect's types are generic
@@ -32,7 +30,7 @@ class PrefectReporter(Reporter):
 
     def __init__(self) -> None:
         super().__init__()
-        self.artifacts: dict[str, tuple[UUID, float]] = {}  # what -> its artifact and when it was last told
+        self.bars = Bars()
         if logger.getEffectiveLevel() > logging.INFO:
             logger.setLevel(logging.INFO)  # prefect.toml sends this logger's lines to the run
 
@@ -44,6 +42,7 @@ class PrefectReporter(Reporter):
 
         run = task(
             name=name,
+            task_run_name=name,
             description=(function.__doc__ or "").strip().partition("\n")[0],
             retries=RETRIES,
             retry_delay_seconds=exponential_backoff(2),
@@ -52,18 +51,17 @@ class PrefectReporter(Reporter):
             cache_policy=NO_CACHE,
             persist_result=False,
         )(stage)
-        return run()
+        try:
+            return run()
+        finally:
+            self.bars.settle()
 
     def progress(self, what: str, done: int, total: int, note: str = "") -> None:
-        """Move the bar of this stage; between two requests to the server lie at least two seconds."""
-        share = 100.0 * done / total if total else 100.0
-        text = f"{what}: {done} of {total}" + (f", {note}" if note else "")
-        if what not in self.artifacts:
-            made = create_progress_artifact(share, description=text)
-            assert isinstance(made, UUID)  # the call is synchronous here
-            self.artifacts[what] = (made, time.monotonic())
-            return
-        artifact, told = self.artifacts[what]
-        if done >= total or time.monotonic() - told >= _EVERY:
-            update_progress_artifact(artifact, share, description=text)
-            self.artifacts[what] = (artifact, time.monotonic())
+        """Move the bar of this stage, which goes on at once; where there is nothing to do, there is no bar."""
+        if total:
+            self.bars.move(what, 100.0 * done / total, f"{what}: {done} of {total}" + (f", {note}" if note else ""))
+
+    def event(self, event: Event | None) -> None:
+        """To the server, with this run among the related; Prefect sends it from a thread of its own."""
+        if event is not None:
+            emit_event(event.name, resource=event.resource, related=event.related, payload=event.payload)

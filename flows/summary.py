@@ -3,7 +3,7 @@
 Arrives: what an ingest or a training did. Leaves: pairs of name and text, for a table of any kind.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +78,21 @@ def version_line(report: "TrainReport") -> str:
         f"clip fraction {metrics['clip_fraction']:.3f}, ratio at start {_ratio(report)}, "
         f"exports agree within {max(published.parity.values()):.1e}"
     )
+
+
+def train_words(report: "TrainReport") -> str:
+    """A training in a few words, e.g. `train v8 from v7, newest-20`."""
+    assert report.published is not None
+    start = "a clone" if report.parent is None else f"v{report.parent}"
+    return f"train v{report.published.version} from {start}, {window_words(report.window.request)}"
+
+
+def epoch_rows(metrics: "Mapping[str, Any]") -> list[dict[str, float]]:
+    """Figures of each epoch, to six digits."""
+    return [
+        {"epoch": number, **{name: float(f"{value:.6g}") for name, value in figures.items()}}
+        for number, figures in enumerate(metrics["epochs"], 1)
+    ]
 
 
 def _ratio(report: "TrainReport") -> str:

@@ -1,20 +1,22 @@
 """The training as a Prefect flow: a window of the lake into the next version, by hand, on a schedule or by an event.
 
 Arrives: parameters of a run, checked (Prefect shows them as a form). Leaves: a state that names the version, its
-figures as a table, a link to the model.
+account, its figures by epoch, links to model and report.
 """
 
+from pathlib import Path
 from typing import Any, Literal
 
 from prefect import flow
-from prefect.artifacts import create_link_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from flows import summary
+from flows import pages, summary
 from flows.prefect_reporter import PrefectReporter
+from flows.reporting import report_if_possible
 from flows.schedule import missed
+from flows.training import TrainReport
 from flows.training import train as train_now
 from schemas.errors import SettingsRejected, WindowEmpty
 from schemas.manifest import ENGINE
@@ -25,6 +27,8 @@ from warehouse.lake import Lake
 from warehouse.lineage import is_empty
 
 _ENGINE = TrainConfig()
+_SESSIONS = 3
+"""As tags of a run: the last ones of its window, which may hold hundreds."""
 
 
 def _name() -> str:
@@ -44,6 +48,7 @@ def train(
     parent: int | str | None = None,
     at_least_new: int | None = 0,
     processes: Count | None = None,
+    reports: bool = True,
 ) -> State[Any]:
     """Train the next version from a window of the lake, prove its exports equal, publish it.
 
@@ -56,6 +61,7 @@ def train(
             takes the setting `new_rollouts`, as the schedule does.
         processes: So many processes on this machine share the update, under torchrun; empty for what the configuration
             says, which is one.
+        reports: Write the version's report, once it is published.
     """
     if reason := missed():
         return _nothing(reason)
@@ -65,15 +71,18 @@ def train(
     chosen = NAMED[named]() if named else config
     wanted = settings.new_rollouts if at_least_new is None else at_least_new
     lake = Lake.open(settings)
+    reporter = PrefectReporter()
     try:
         done = train_now(
             lake,
             window,
             chosen if processes is None else chosen.model_copy(update={"processes": processes}),
-            PrefectReporter(),
+            reporter,
             parent=parent,
             at_least_new=wanted,
         )
+        if reports and done.published is not None:
+            report_if_possible(lake, done.published.version, reporter)
     except WindowEmpty as error:
         if not (wanted or is_empty(lake)):
             raise
@@ -82,16 +91,26 @@ def train(
         lake.catalog.engine.dispose()
     if done.published is None:
         return _nothing(done.reason)
-    version, folder = done.published.version, done.published.folder.absolute()
-    rows = [{"what": name, "value": text} for name, text in summary.train_lines(done)]
-    create_table_artifact(rows, key="train-summary", description=f"Version {version}")
-    create_link_artifact(
-        (folder / ENGINE).as_uri(),
-        link_text=f"version {version}: {folder / ENGINE}",
-        key="model",
-        description=f"What the engine loads of version {version}; beside it lie the other files of the version.",
+    _show(done, lake.paths.report(done.published.version))
+    folder = done.published.folder.absolute()
+    return Completed(message=f"version {done.published.version} is published in {folder}")
+
+
+def _show(done: TrainReport, report: Path) -> None:
+    """Each key gathers the history over versions; the report is linked where it was made."""
+    assert done.published is not None
+    version, folder = done.published.version, done.published.folder
+    pages.text("version-summary", summary.train_lines(done), f"Version {version}")
+    pages.table("version-metrics", summary.epoch_rows(done.metrics), f"Version {version}, by epoch")
+    pages.link(
+        "version-model",
+        folder / ENGINE,
+        f"version {version}",
+        f"What the engine loads of version {version}; beside it lie the other files of the version.",
     )
-    return Completed(message=f"version {version} is published in {folder}")
+    pages.link("version-report", report, f"report of version {version}", f"Data, learning and lineage of {version}.")
+    runs = list(dict.fromkeys(member.run_id for member in done.window.rollouts))
+    pages.rename(lambda _: summary.train_words(done), [f"v{version}", *runs[-_SESSIONS:]])
 
 
 def _nothing(reason: str) -> State[Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flows import events
 from flows.attributing import attribute
 from flows.judging import judge_if_asked
 from flows.learning import learn
@@ -117,6 +118,7 @@ def train(
         "publish", publish, lake, learned.trained.policy, draft, learned.golden, state, known, learned.rows
     )
     report.say(f"version {published.version} is published in {published.folder}")
+    report.event(events.published(lake, published.version, begin, metrics))
     engine_file = None
     try:
         engine_file = report.stage("deliver", hand_over, lake, published.version) if to_engine else None

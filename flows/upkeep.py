@@ -118,11 +118,14 @@ def upkeep_lines(done: UpkeepReport) -> Lines:
     joined, dropped, collected = done.compaction, done.retention, done.collection
     after = "" if done.dry_run else f" to {megabytes(joined.bytes_after)}"
     sizes = f", {megabytes(joined.bytes_before)}{after}" if joined.partitions else ""
+    join, drop, delete = (
+        ("would join", "would drop", "would delete") if done.dry_run else ("joined", "dropped", "deleted")
+    )
     lines = [
-        ("joined", f"{joined.partitions:,} partitions into {joined.made:,}: {joined.rows:,} experiences{sizes}"),
-        ("dropped rollouts", _dropped(dropped.rule, f"{len(dropped.rollouts):,} with {dropped.rows:,} experiences")),
-        ("dropped versions", _dropped(dropped.versions_rule, ", ".join(map(str, dropped.versions)) or "none")),
-        ("deleted", f"{len(collected.removed):,} files, {megabytes(collected.bytes)}"),
+        (join, f"{joined.partitions:,} partitions into {joined.made:,}: {joined.rows:,} experiences{sizes}"),
+        (f"{drop} rollouts", _dropped(dropped.rule, f"{len(dropped.rollouts):,} with {dropped.rows:,} experiences")),
+        (f"{drop} versions", _dropped(dropped.versions_rule, ", ".join(map(str, dropped.versions)) or "none")),
+        (delete, f"{len(collected.removed):,} files, {megabytes(collected.bytes)}"),
         ("within the grace", _of(collected.waiting)),
         ("pinned by windows", _of(collected.pinned)),
         ("seconds", ", ".join(f"{name} {value:.2f}" for name, value in done.seconds.items())),

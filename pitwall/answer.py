@@ -1,14 +1,15 @@
 """An Arrow table as the person asked for it: a table on the terminal, CSV, JSON or Parquet, to the screen or a file."""
 
 import json
-import math
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
 from pitwall import session
+from pitwall.plain import plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,7 +51,9 @@ def _content(table: "pa.Table", form: Format) -> bytes:
     import pyarrow.parquet
 
     if form == "json":
-        lines = (json.dumps(_plain(row), ensure_ascii=False) for row in table.to_pylist())
+        rows = zip(*(_values(table, index) for index in range(table.num_columns)), strict=True)
+        named = (dict(zip(table.column_names, row, strict=True)) for row in rows)
+        lines = (json.dumps(plain(row), ensure_ascii=False) for row in named)
         return ("[" + ",\n ".join(lines) + "]\n").encode()
     sink = pa.BufferOutputStream()
     if form == "parquet":
@@ -62,25 +65,28 @@ def _content(table: "pa.Table", form: Format) -> bytes:
     return bytes(sink.getvalue())
 
 
+def _values(table: "pa.Table", index: int) -> list[Any]:
+    """A column's values; raises QueryRejected for times that Python has not, such as the year 200000."""
+    from schemas.errors import QueryRejected
+
+    try:
+        return list(table.column(index).to_pylist())
+    except (OverflowError, ValueError) as error:
+        name = table.column_names[index]
+        raise QueryRejected(
+            f'column {name} holds a time out of reach here ({error}). Ask for it as text: "{name}"::varchar'
+        ) from error
+
+
 def _flat(table: "pa.Table") -> "pa.Table":
     """Lists, maps and structs as JSON text, since CSV has no such thing."""
     import pyarrow as pa
 
     for index, column in enumerate(table.schema):
         if pa.types.is_nested(column.type):
-            text = [None if value is None else json.dumps(_plain(value)) for value in table.column(index).to_pylist()]
+            text = [None if value is None else json.dumps(plain(value)) for value in _values(table, index)]
             table = table.set_column(index, column.name, pa.array(text, pa.string()))
     return table
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever DuckDB can hold
-    if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return value if value is None or isinstance(value, str | int | bool) else str(value)
 
 
 def _print(table: "pa.Table", limit: int) -> None:
@@ -93,30 +99,37 @@ def _print(table: "pa.Table", limit: int) -> None:
         return
     console = session.console()
     shown = table if limit == 0 else table.slice(0, limit)
-    cells = [[_cell(value) for value in column.to_pylist()] for column in shown.columns]
-    longest = [
-        max(len(name), *(map(len, column))) if column else len(name)
-        for name, column in zip(table.column_names, cells, strict=True)
-    ]
-    cap = next((cap for cap in _CELL_WIDTHS if _width(longest, cap) <= console.width), _CELL_WIDTHS[-1])
-    fitting = max(1, sum(_width(longest[: count + 1], cap) <= console.width for count in range(len(longest))))
+    cells = {name: [_cell(value) for value in _values(shown, index)] for index, name in enumerate(shown.column_names)}
+    longest = {name: max(map(len, [name, *column])) for name, column in cells.items()}
+    empty = _empty(shown) if _width(longest.values(), _CELL_WIDTHS[-1]) > console.width else []
+    names = [name for name in cells if name not in empty]
+    widths = [longest[name] for name in names]
+    cap = next((cap for cap in _CELL_WIDTHS if _width(widths, cap) <= console.width), _CELL_WIDTHS[-1])
+    fitting = names[: max(1, sum(_width(widths[: count + 1], cap) <= console.width for count in range(len(names))))]
     grid = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for field in list(table.schema)[:fitting]:
-        grid.add_column(
-            Text(_cut(session.shown(field.name), cap)), justify="right" if _is_number(field) else "left", no_wrap=True
-        )
-    for row in zip(*cells[:fitting], strict=True):
+    for name in fitting:
+        justify: Literal["left", "right"] = "right" if _is_number(table.schema.field(name)) else "left"
+        grid.add_column(Text(_cut(session.shown(name), cap)), justify=justify, no_wrap=True)
+    for row in zip(*(cells[name] for name in fitting), strict=True):
         grid.add_row(*(Text(_cut(cell, cap), style="dim" if cell == "NULL" else "") for cell in row))
     console.print(grid)
     notes = [f"{table.num_rows} row{'s' * (table.num_rows != 1)}"]
     if shown.num_rows < table.num_rows:
         notes = [f"showing {shown.num_rows} of {table.num_rows} rows; --limit 0 or --format csv for all"]
-    if fitting < table.num_columns:
-        notes.append(f"{fitting} of {table.num_columns} columns fit; name the ones you want, or --format csv for all")
+    if len(fitting) < table.num_columns:
+        left = f"; {len(empty)} hold nothing here" if empty else ""
+        told = f"{len(fitting)} of {table.num_columns} columns fit{left}"
+        notes.append(f"{told}; name the ones you want, or --format csv for all")
     console.print(". ".join(notes), style="dim", markup=False)
 
 
-def _width(longest: list[int], cap: int) -> int:
+def _empty(table: "pa.Table") -> list[str]:
+    """Columns without any value, unless that is all there is."""
+    found = [name for name in table.column_names if table.num_rows and table[name].null_count == table.num_rows]
+    return found if len(found) < table.num_columns else []
+
+
+def _width(longest: Iterable[int], cap: int) -> int:
     return 2 + sum(min(width, cap) + 3 for width in longest)  # padding and rule of a column
 
 

@@ -1,25 +1,29 @@
 """`pitwall`: the commands, their common options and their exit codes."""
 
-import importlib.metadata
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import typer
 
 from pitwall import (
     backup,
+    doctor,
     drive,
     ingest,
     lap,
     loop,
     maintain,
+    manual,
     models,
+    report,
     reproduce,
     rescore,
     session,
     settings,
     sql,
+    status,
     trace,
     train,
     up,
@@ -28,16 +32,34 @@ from pitwall import (
 )
 from schemas.errors import PitwallError, QueryRejected, SettingsRejected
 
-app = typer.Typer(
+
+class Pitwall(manual.Group):
+    """All commands, by what one wants to do."""
+
+    panels: ClassVar[Mapping[str, Sequence[str]]] = {
+        "Begin": ("lap", "status", "doctor"),
+        "Data": ("ingest", "rejects", "sql", "ask", "analyse", "rescore", "trace"),
+        "Training": ("train", "window", "models", "report", "reproduce"),
+        "Driving": ("drive", "evaluate", "loop", "watch"),
+        "Upkeep": ("verify", "maintain", "backup", "restore"),
+        "Setup": ("settings", "up"),
+    }
+
+
+app = manual.App(
     name="pitwall",
+    cls=Pitwall,
     help="The pit wall for drivers trained with PPO: rollouts in, a lake you can query, a policy the engine loads out.",
     no_args_is_help=True,
-    rich_markup_mode="rich",
     pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was rejected, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something was rejected, 130 interrupted.\n"
+    "NO_COLOR takes colour and bold away, FORCE_COLOR keeps them in a pipe. Results go to standard output, messages "
+    "and progress to standard error; --json makes the result one for programs.\n"
+    "Help on one: pitwall COMMAND --help",
 )
 lap.register(app)
+status.register(app)
+doctor.register(app)
 drive.register(app)
 loop.register(app)
 ingest.register(app)
@@ -47,6 +69,7 @@ rescore.register(app)
 sql.register(app)
 trace.register(app)
 reproduce.register(app)
+report.register(app)
 app.add_typer(models.app, name="models")
 verify.register(app)
 maintain.register(app)
@@ -57,6 +80,8 @@ up.register(app)
 
 def _version(asked: bool) -> None:
     if asked:
+        import importlib.metadata
+
         typer.echo(importlib.metadata.version("pitwall"))
         raise typer.Exit
 
@@ -89,6 +114,27 @@ def main() -> None:
     except PitwallError as error:
         session.complain(str(error))
         sys.exit(1)
+    except Exception as error:
+        if isinstance(error, OSError) and error.filename:
+            session.complain(_told(error))
+            sys.exit(1)
+        import traceback
+
+        traceback.print_exc()
+        session.complain(
+            "this is a mistake of Pitwall's, not yours. What was committed before stays. Report the lines above, with "
+            "what these say: pitwall --version, pitwall doctor"
+        )
+        sys.exit(1)
     except KeyboardInterrupt:
         session.complain("interrupted; what was committed stays, and the same command goes on from there")
         sys.exit(130)
+
+
+def _told(error: OSError) -> str:
+    """What the system refused, and what helps."""
+    from warehouse.paths import what_helps
+
+    is_path = isinstance(error, FileNotFoundError | NotADirectoryError | IsADirectoryError | FileExistsError)
+    helps = "Give another path" if is_path else f"{what_helps(error)}, then try again"
+    return f"{error.filename}: {error.strerror}. {helps}"

@@ -1,15 +1,12 @@
 """`pitwall drive` and `pitwall evaluate`: a version at the wheel."""
 
 import datetime
-import json
-import secrets
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pitwall import session, wrong_field
+from pitwall import completion, plain, session, wrong_field
 
 if TYPE_CHECKING:
     from flows.driving import Driving
@@ -39,7 +36,10 @@ Lidar = Annotated[int | None, typer.Option(min=0, max=32, help="Rays of the LIDA
 def drive(
     context: typer.Context,
     version: Annotated[
-        str | None, typer.Argument(help="A number or an alias. (champion, else a random policy)")
+        str | None,
+        typer.Argument(
+            autocompletion=completion.versions, help="A number or an alias. (champion, else a random policy)"
+        ),
     ] = None,
     to: Annotated[
         Path | None, typer.Option(file_okay=False, help="Folder for the rollouts. (drives/<run> in the home)")
@@ -71,17 +71,19 @@ def drive(
         typer.Option(help="Let something go wrong in every file, to see what becomes of it; `list` names all."),
     ] = None,
 ) -> None:
-    """Play the engine: drive with a version and write rollout files as the engine writes them.
+    """Play the engine: a version drives and writes rollout files.
 
     Nothing is ingested: the files lie there as an engine's would. pitwall ingest FOLDER brings them in. Each call is a
     session of its own; the same policy with the same --seed drives the same.
 
-    pitwall drive --rollouts 5
+        pitwall drive --preset quick
+        pitwall drive champion --rollouts 2 --preset quick --to drives
+        pitwall drive champion --picture line.png
 
-    pitwall drive 3 --env HalfCheetah-v5 --agents 1
-
-    pitwall drive champion --picture line.png
+    See also: pitwall ingest, pitwall evaluate, pitwall loop.
     """
+    import secrets
+
     from flows.driving import Driving, draw, driver_of, faults
     from pitwall.terminal import Terminal
     from racing.collector import PRESETS
@@ -127,7 +129,10 @@ def drive(
 
 def evaluate(
     context: typer.Context,
-    versions: Annotated[list[str] | None, typer.Argument(help="Numbers or aliases. (champion, latest)")] = None,
+    versions: Annotated[
+        list[str] | None,
+        typer.Argument(autocompletion=completion.versions, help="Numbers or aliases. (champion, latest)"),
+    ] = None,
     env: Environment = None,
     lidar: Lidar = None,
     reward: Reward = None,
@@ -135,12 +140,17 @@ def evaluate(
     cars: Annotated[int, typer.Option(min=1, help="Drives per track (racing).")] = 4,
     episodes: Annotated[int, typer.Option(min=1, help="Episodes (other environments).")] = 20,
     seed: Annotated[int, typer.Option(min=0, max=_SEEDS - 1, help="Of the first episode (other environments).")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
-    """Drive without exploration on unseen tracks, and keep the result: who drives better?
+    """Judge versions by drives on unseen tracks, without exploration.
 
     Every figure comes with its 95 % interval (bootstrap over the drives). The same drives are never done twice; every
-    one is in the view `drives`. pitwall sql "from evaluations"
+    one is in the view `drives`, and what they come to in the view `evaluations`.
+
+        pitwall evaluate --tracks 2 --cars 2
+        pitwall evaluate 1 latest --tracks 2 --cars 2 --json
+
+    See also: pitwall ask versions, pitwall ask compare-versions, pitwall models promote.
     """
     from flows.evaluating import evaluate as judge
     from pitwall.terminal import Terminal
@@ -155,7 +165,7 @@ def evaluate(
         fields = {"environment": env, "lidar": lidar, "reward": weights(reward)}
         found = [judge(lake, number, _config(lake, str(number), fields, 0), how, terminal) for number in numbers]
     if as_json:
-        typer.echo(json.dumps([asdict(each) for each in found], indent=1, default=str))
+        plain.give([vars(each) | {"created_at": each.created_at.replace(tzinfo=datetime.UTC)} for each in found])
         return
     _show(found)
 

@@ -1,12 +1,11 @@
 """`pitwall ingest` and `pitwall rejects`: what comes in, and what was turned away."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import session
+from pitwall import completion, plain, session
 
 if TYPE_CHECKING:
     from warehouse.ingest_report import IngestReport
@@ -22,13 +21,22 @@ def ingest(
     minari: Annotated[
         list[str] | None, typer.Option(metavar="DATASET", help="A Minari dataset: its folder, or its id here.")
     ] = None,
-    retry_rejected: Annotated[bool, typer.Option(help="Judge files again that were turned away before.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+    retry_rejected: Annotated[
+        bool, typer.Option("--retry-rejected", help="Judge files again that were turned away before.")
+    ] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Bring an engine's rollout files into the lake.
 
     Every file and row is kept, or kept among the rejects with its reason; nothing goes in twice. The engine's files
-    are only read. Exit code 3: done, but something was turned away.
+    are only read, unless source_files says archive or delete. Who drove is found out from the values.
+
+        pitwall ingest samples/session_a
+        pitwall ingest samples/session_a --json
+
+    Exit codes: 3 done, but something was turned away.
+    Settings: landing, source_files, archive, max_file_mib, settle_seconds, promotion.
+    See also: pitwall rejects, pitwall window, pitwall ask health.
     """
     from flows.judging import judge_if_asked
     from flows.landing import bring_in, summary
@@ -46,7 +54,7 @@ def ingest(
     with Terminal(quiet=as_json) as terminal:
         came = bring_in(current.lake, folders, terminal, retry_rejected=retry_rejected)
     if as_json:
-        typer.echo(json.dumps(_account(came), indent=1))
+        plain.give(_account(came))
     else:
         _tell(came)
         typer.echo(f"{summary(came)}. {came.seconds:.1f} s")
@@ -60,16 +68,23 @@ def ingest(
 
 def rejects(
     context: typer.Context,
-    file: Annotated[str | None, typer.Argument(help="Only those of this file name.")] = None,
+    file: Annotated[
+        str | None, typer.Argument(autocompletion=completion.rejected, help="Only those of this file name.")
+    ] = None,
     show: Annotated[int | None, typer.Option(metavar="ID", help="Print the raw text of one.")] = None,
     export: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Copy rejected files there, to mend.")] = None,
     every: Annotated[bool, typer.Option("--all", help="Also those that came in after all.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """List what was turned away, with file, row, reason and time.
 
     After a fix: a mended file (same name, the good rows unchanged) takes the place of the old one when it is ingested;
     files that a newer Pitwall may understand come in with: pitwall ingest FOLDER --retry-rejected
+
+        pitwall rejects
+        pitwall rejects --export to-mend
+
+    See also: pitwall ask rejects-by-reason.
     """
     import sys
 
@@ -89,7 +104,7 @@ def rejects(
         return
     found = kept.rejects(lake, file_name=file, resolved=every)
     if as_json:
-        typer.echo(json.dumps([reject.as_json() for reject in found], indent=1))
+        plain.give([reject.as_json() for reject in found])
         return
     table = Table(box=None, header_style="bold")
     for name in ("id", "file", "row", "reason", "at (UTC)"):
@@ -133,7 +148,7 @@ def _datasets(
             typer.echo(f"{summary(came)}. {came.seconds:.1f} s")
     if as_json:
         told = [_account(came) for came in accounts]
-        typer.echo(json.dumps(told[0] if len(told) == 1 else told, indent=1))
+        plain.give(told[0] if len(told) == 1 else told)
     if any(came.rejected for came in accounts):
         raise typer.Exit(3)
 
@@ -145,7 +160,7 @@ def _tell(came: "IngestReport") -> None:
         *(f"warning   {path}: {note}" for path, notes in came.warnings.items() for note in notes),
         *(f"duplicate {path}: the same content as {twin}" for path, twin in came.duplicates.items()),
         *(f"left      {path}: {why}; the next ingest looks again" for path, why in came.left.items()),
-        *(f"ignored   {path}: {why}" for path, why in came.ignored.items() if path.lower().endswith((".json", ".gz"))),
+        *(f"ignored   {path}: {why}" for path, why in came.ignored.items()),
     ]
     for line in lines[:_SHOWN]:
         typer.echo(session.shown(line).replace("\n", "\\n"))

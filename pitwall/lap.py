@@ -21,9 +21,16 @@ def lap(
     policy: Annotated[Path | None, typer.Option(help="The policy that collected the folder's rollouts.")] = None,
     laps: Annotated[int, typer.Option(min=1, help="Rollouts to drive and versions to train, without a folder.")] = 40,
 ) -> None:
-    """See it once. Cars learn to drive: from a random policy to laps on unseen tracks, in a few minutes.
+    """See it once: cars learn to drive, in a few minutes.
 
+    From a random policy to laps on unseen tracks, with a plot over the versions and a picture of the champion's line.
     With a folder: import a policy, ingest its rollouts, train, check, publish, with a table at the end.
+
+        pitwall --home first lap --laps 40
+        pitwall --home second lap samples/session_a --policy samples/policy.json.gz
+
+    Exit codes: 3 done, but some of the folder's rollouts were turned away.
+    See also: pitwall loop, pitwall status.
     """
     if folder is not None:
         _around(context, folder, policy)
@@ -33,7 +40,7 @@ def lap(
 
 def _learn(context: typer.Context, laps: int) -> None:
     from flows.driving import draw
-    from flows.looping import loop, score
+    from flows.looping import loop
     from pitwall import progress
     from pitwall.terminal import Terminal
     from schemas.errors import SettingsRejected
@@ -61,7 +68,7 @@ def _learn(context: typer.Context, laps: int) -> None:
     for curve in found:
         typer.echo(f"\n{progress.text(curve)}")
     typer.echo(f"\n{laps} laps in {time.perf_counter() - began:.0f} s.")
-    typer.echo(f"Champion is version {done.champion}: {score(done.evaluation)},")
+    typer.echo(f"Champion is version {done.champion}: {done.evaluation.words()},")
     typer.echo("on tracks that had a say neither in training nor in promotion")
     typer.echo(f"{line}\nPlot: {plot}\nPicture: {picture}\n\nNext:")
     us = session.spelling(context)

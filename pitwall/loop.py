@@ -1,11 +1,10 @@
 """`pitwall loop`: drive, train, publish, evaluate, promote, and round again."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import session, training_config, wrong_field
+from pitwall import completion, plain, session, training_config, wrong_field
 from pitwall.drive import weights
 
 if TYPE_CHECKING:
@@ -20,7 +19,12 @@ def loop(
     context: typer.Context,
     iterations: Annotated[int, typer.Option(min=1, help="Laps: one rollout and one version each.")] = 100,
     named: Annotated[
-        str, typer.Option("--named", help="A known loop: racing, half_cheetah, hopper, inverted_pendulum, pendulum.")
+        str,
+        typer.Option(
+            "--named",
+            autocompletion=completion.loops,
+            help="A known loop: racing, half_cheetah, hopper, inverted_pendulum, pendulum.",
+        ),
     ] = "racing",
     env: Annotated[
         str | None,
@@ -51,7 +55,10 @@ def loop(
         typer.Option("--set", metavar="NAME=VALUE", rich_help_panel=_LEARNER, help="Change a field of the learner."),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="Version to begin with. (the champion, else a random policy)")
+        str | None,
+        typer.Option(
+            autocompletion=completion.versions, help="Version to begin with. (the champion, else a random policy)"
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 0,
     evaluate_every: Annotated[
@@ -72,21 +79,26 @@ def loop(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the unfinished loop as it was begun.")] = False,
     anew: Annotated[bool, typer.Option("--new", help="Begin another loop although one is unfinished.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
-    """Let cars drive and learn: each lap drives a rollout, ingests it, trains on it and publishes a version.
+    """Let cars drive and learn, lap by lap: drive, ingest, train, publish.
 
     Now and then a version is evaluated on unseen tracks, and becomes champion when it is not worse. Interrupt it when
-    you like: the same command goes on where it was.
+    you like: the same command, or --resume, goes on where it was.
 
-    pitwall loop --iterations 100
+        pitwall --home circuit loop --iterations 100
+        pitwall --home circuit loop --resume
+        pitwall --home cheetah loop --named half_cheetah --iterations 489
 
-    pitwall --home cheetah loop --named half_cheetah --iterations 489
+    See also: pitwall evaluate, pitwall ask versions, pitwall status.
     """
+    from pitwall.terminal import Terminal
+
+    Terminal(quiet=as_json).say("loading torch and the environment")
     from flows.looping import loop as go_round
     from flows.looping import unfinished
-    from pitwall.terminal import Terminal
     from schemas.errors import SettingsRejected
+    from warehouse import loops
 
     lake = context.obj.lake
     if resume:
@@ -101,23 +113,31 @@ def loop(
         drive["reward"] = weights(reward)
         judge: Fields = {"evaluate_every": evaluate_every, "go_on_from": go_on_from, "risk": risk, "window": window}
         config = _config(named, drive, judge, change or [], seed)
-    with Terminal(quiet=as_json) as terminal:
+    before = loops.unfinished(lake)
+
+    def left() -> str:
+        """A loop is written down before its first lap; what was interrupted earlier cannot be resumed."""
+        now = loops.unfinished(lake)
+        if now is None or (anew and now == before):
+            return "interrupted before the loop was begun; the same command begins it"
+        us = session.spelling(context)
+        return f"interrupted; {now.loop_id} keeps what it has. The same command goes on with it, or: {us} loop --resume"
+
+    with Terminal(quiet=as_json, interrupted=left) as terminal:
 
         def told(lap: "Lap") -> None:
             terminal.say(f"{lap.number}/{iterations}  {lap.words()}")
 
         done = go_round(lake, config, iterations, terminal, start=start, anew=anew, told=told)
     if as_json:
-        typer.echo(json.dumps(_account(done), indent=1))
+        plain.give(_account(done))
     else:
         show(context, done)
 
 
 def show(context: typer.Context, done: "LoopReport") -> None:
     """The end of a loop in words, and what to do next."""
-    from flows.looping import score
-
-    evaluated = "" if done.evaluation is None else f": {score(done.evaluation)}"
+    evaluated = "" if done.evaluation is None else f": {done.evaluation.words()}"
     typer.echo(f"{done.loop_id}: {done.iterations} laps done. Champion is version {done.champion}{evaluated}")
     us = session.spelling(context)
     typer.echo(f"How versions did: {us} ask versions")

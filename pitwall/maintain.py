@@ -1,9 +1,10 @@
 """`pitwall maintain`: the upkeep of the lake."""
 
-import json
 from typing import Annotated
 
 import typer
+
+from pitwall import plain
 
 _SHOWN = 20
 
@@ -11,14 +12,18 @@ _SHOWN = 20
 def maintain(
     context: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what would be done, with reasons.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
-    """Join small partitions, drop by the rules of retention, delete garbage whose grace is over.
+    """Join small files, drop by your rules, delete old garbage.
 
-    Rules and grace are settings (keep_rollouts, keep_days, keep_models, grace_days, compact_rows); without a rule
-    nothing is dropped. Safe while others ingest, train and query.
+    Without a rule nothing is dropped. Safe while others ingest, train and query; --dry-run only lists, with reasons.
 
-    Exit code 3: done, but files are damaged or in the way.
+        pitwall maintain --dry-run
+        pitwall maintain --json
+
+    Exit codes: 3 done, but files are damaged or in the way.
+    Settings: compact_rows, keep_rollouts, keep_days, keep_models, grace_days, release_pinned.
+    See also: pitwall verify, pitwall backup.
     """
     from flows.upkeep import maintain as keep_up
     from flows.upkeep import upkeep_lines
@@ -28,7 +33,7 @@ def maintain(
     with Terminal(quiet=as_json) as terminal:
         done = keep_up(context.obj.lake, terminal, dry_run=dry_run)
     if as_json:
-        typer.echo(json.dumps(done.as_json(), indent=1))
+        plain.give(done.as_json())
     else:
         if dry_run:
             told = [

@@ -1,12 +1,11 @@
 """`pitwall models`: the registry from the command line."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from pitwall import session
+from pitwall import completion, manual, plain, session
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -17,25 +16,32 @@ if TYPE_CHECKING:
 _FIGURES = ("kl", "clip_fraction", "explained_variance", "return_mean")
 """What the list shows of a version."""
 
-app = typer.Typer(
-    help="Versions of the policy: list, compare, promote, roll back, bring in, take out. "
+app = manual.App(
+    help="Versions of the policy: list, compare, promote, bring in, take out.\n\n"
     "A VERSION is a number (7, v7) or an alias (champion, latest).",
     no_args_is_help=True,
 )
 
-Version = Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")]
+Version = Annotated[
+    str, typer.Argument(metavar="VERSION", autocompletion=completion.versions, help="A number or an alias.")
+]
 Format = Literal["engine", "onnx", "safetensors", "torchscript", "all"]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON on standard output, for programs.")]
 
 
 @app.command("list")
-def list_(context: typer.Context, as_json: AsJson = False) -> None:
-    """All versions, newest first."""
+def list_(context: typer.Context, as_json: plain.AsJson = False) -> None:
+    """All versions, newest first.
+
+        pitwall models list
+        pitwall models list --json
+
+    See also: pitwall ask versions.
+    """
     from warehouse.registry import versions
 
     found = versions(_lake(context))[::-1]
     if as_json:
-        _print_json([model.as_json() for model in found])
+        plain.give([model.as_json() for model in found])
     elif not found:
         typer.echo("The registry is empty. Import a policy (pitwall models import FILE) or train one (pitwall train).")
     else:
@@ -51,8 +57,14 @@ def list_(context: typer.Context, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(context: typer.Context, version: Version = "latest", as_json: AsJson = False) -> None:
-    """One version: where it comes from, its settings, figures and files."""
+def show(context: typer.Context, version: Version = "latest", as_json: plain.AsJson = False) -> None:
+    """One version: where it comes from, its settings, figures and files.
+
+        pitwall models show latest
+        pitwall models show champion --json
+
+    See also: pitwall trace, pitwall models diff.
+    """
     from warehouse.model_lineage import ancestors, rollouts_of
     from warehouse.registry import get, read_manifest
 
@@ -63,7 +75,7 @@ def show(context: typer.Context, version: Version = "latest", as_json: AsJson = 
     rollouts = rollouts_of(lake, model.version)
     if as_json:
         told = manifest.model_dump(mode="json", include={"window", "seeds", "libraries", "notes"})
-        _print_json(
+        plain.give(
             model.as_json() | told | {"ancestors": chain, "rollouts": [vars(rollout) for rollout in rollouts]},
         )
         return
@@ -87,16 +99,24 @@ def show(context: typer.Context, version: Version = "latest", as_json: AsJson = 
 @app.command()
 def diff(
     context: typer.Context,
-    a: Annotated[str, typer.Argument(metavar="A", help="A number or an alias.")],
-    b: Annotated[str, typer.Argument(metavar="B", help="A number or an alias.")] = "latest",
-    as_json: AsJson = False,
+    a: Annotated[str, typer.Argument(metavar="A", autocompletion=completion.versions, help="A number or an alias.")],
+    b: Annotated[
+        str, typer.Argument(metavar="B", autocompletion=completion.versions, help="A number or an alias.")
+    ] = "latest",
+    as_json: plain.AsJson = False,
 ) -> None:
-    """What sets two versions apart: settings, figures, rollouts."""
+    """What sets two versions apart: settings, figures, rollouts.
+
+        pitwall models diff 1 latest
+        pitwall models diff champion latest --json
+
+    See also: pitwall ask compare-versions.
+    """
     from warehouse.model_diff import diff as difference
 
     found = difference(_lake(context), a, b)
     if as_json:
-        _print_json(found.as_json())
+        plain.give(found.as_json())
         return
     table = _table("", f"version {found.a.version}", f"version {found.b.version}")
     table.add_row("parent", *(str(model.parent or "") for model in (found.a, found.b)))
@@ -116,10 +136,20 @@ def diff(
 def promote(
     context: typer.Context,
     version: Version,
-    alias: Annotated[str, typer.Option(help="The alias that moves; a new name makes a new alias.")] = "champion",
+    alias: Annotated[
+        str, typer.Option(autocompletion=completion.aliases, help="The alias that moves; a new name makes a new alias.")
+    ] = "champion",
     reason: Annotated[str, typer.Option(help="Why; it is kept with the move.")] = "",
 ) -> None:
-    """Point an alias at a version."""
+    """Point an alias at a version.
+
+    champion is the one to drive with; any other name makes an alias of your own. Every move is kept, with its reason.
+
+        pitwall models promote 1 --alias baseline --reason "what the engine came with"
+        pitwall models promote latest
+
+    See also: pitwall models rollback, pitwall evaluate, pitwall models deliver.
+    """
     from warehouse.aliases import promote as point
 
     lake = _lake(context)
@@ -129,21 +159,36 @@ def promote(
 @app.command()
 def rollback(
     context: typer.Context,
-    alias: Annotated[str, typer.Argument(metavar="ALIAS", help="The alias that moves back.")] = "champion",
+    alias: Annotated[
+        str, typer.Argument(metavar="ALIAS", autocompletion=completion.aliases, help="The alias that moves back.")
+    ] = "champion",
 ) -> None:
-    """Undo the last move of an alias."""
+    """Undo the last move of an alias.
+
+        pitwall models promote 1
+        pitwall models promote latest
+        pitwall models rollback
+
+    See also: pitwall models promote.
+    """
     from warehouse.aliases import rollback as undo
 
     lake = _lake(context)
-    _tell(lake, undo(lake, alias))
+    _tell(lake, undo(lake, alias), back=True)
 
 
 @app.command()
 def judge(context: typer.Context) -> None:
-    """Let the returns of what the engine drove decide who is champion; what fell is taken back.
+    """Let what the engine drove decide who is champion.
 
-    With the setting promotion = "returns" this happens after each ingest. A loop judges its versions by drives on
-    unseen tracks instead: pitwall loop
+    The returns of the newest version's whole episodes are held against the champion's; what fell is taken back. With
+    the setting promotion = "returns" this happens after each ingest. A loop judges its versions by drives on unseen
+    tracks instead: pitwall loop
+
+        pitwall models judge
+
+    Settings: promotion, promotion_risk, promotion_episodes, engine_models_dir.
+    See also: pitwall evaluate, pitwall models promote.
     """
     from flows.judging import judge as by_returns
     from pitwall.terminal import Terminal
@@ -163,20 +208,36 @@ def import_(
         Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Policy, .json or .json.gz")
     ],
 ) -> None:
-    """Bring in a policy that the engine wrote or drives with; the same weights twice are one version."""
+    """Bring in a policy that the engine wrote or drives with.
+
+    The same weights twice are one version.
+
+        pitwall models import samples/policy.json.gz
+
+    Settings: max_file_mib.
+    See also: pitwall models export, pitwall train.
+    """
     raw = read_policy_bytes(file, context.obj.settings.max_file_mib)
     from flows.importing import import_policy
+    from pitwall.terminal import Terminal
 
-    typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name)}.")
+    with Terminal(quiet=True) as terminal:
+        typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name, terminal)}.")
     typer.echo("Next: pitwall models show latest")
 
 
 @app.command()
 def deliver(context: typer.Context, version: Version = "champion") -> None:
-    """Put a version into the engine's model folder (`engine_models_dir`) and point the engine at it.
+    """Put a version into the engine's model folder, and point the engine at it.
 
     Training delivers each new version by itself; this is the way back to an older one. With promotion = "returns" it
     holds until the next judgement; to stay, the version must be champion: pitwall models promote
+
+        pitwall models deliver 1
+        pitwall models deliver champion
+
+    Settings: engine_models_dir, engine_model_name.
+    See also: pitwall models promote, pitwall models export.
     """
     from flows.publishing import hand_over
     from schemas.errors import SettingsRejected
@@ -206,6 +267,11 @@ def export(
 
     Engine, ONNX and safetensors were proven equal when the version was published; TorchScript (for LibTorch) is made
     now, and proven before it is written. Exports give the mean: who wants exploration draws the noise.
+
+        pitwall models export latest --to driver.json
+        pitwall models export champion --format onnx --to driver.onnx
+
+    See also: pitwall models deliver, pitwall models import.
     """
     from flows.exporting import export as copy
 
@@ -215,9 +281,15 @@ def export(
 
 @app.command()
 def track(context: typer.Context, version: Version = "latest") -> None:
-    """Send a version to TensorBoard and MLflow, as the settings say; what is there already stays.
+    """Send a version to TensorBoard and MLflow, as the settings say.
 
-    Training sends each new version by itself; this is for older ones, and where a tool was out of reach.
+    Training sends each new version by itself; this is for older ones, and where a tool was out of reach. What is there
+    already stays.
+
+        pitwall models track 2
+
+    Settings: tensorboard, mlflow.
+    See also: pitwall train.
     """
     from flows.tracking import track as send
     from schemas.errors import SettingsRejected
@@ -236,13 +308,17 @@ def _lake(context: typer.Context) -> "Lake":
     return lake
 
 
-def _tell(lake: "Lake", move: "Move") -> None:
+def _tell(lake: "Lake", move: "Move", *, back: bool = False) -> None:
+    from flows.events import moved
+    from flows.tracking import track_aliases
+    from pitwall.listener import Listener
+
     if move.from_version == move.to_version:
         typer.echo(f"{move.alias} is on version {move.to_version} already.")
     else:
         typer.echo(f"{move.alias}: version {move.from_version or 'none'} -> version {move.to_version}")
-    from flows.tracking import track_aliases
-
+    if (event := moved(lake, move, back=back)) and (complaint := Listener.configured().tell(event)):
+        typer.echo(complaint, err=True)
     for note in track_aliases(lake):
         typer.echo(f"note: {note}", err=True)
 
@@ -270,7 +346,3 @@ def _table(*columns: str) -> "Table":
 
 def _lines(values: dict[str, Any]) -> str:
     return "\n".join(f"{name}  {value}" for name, value in values.items())
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, indent=2))

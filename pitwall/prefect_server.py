@@ -1,13 +1,16 @@
-"""The few things that `pitwall up` asks of Prefect's server, without importing Prefect.
+"""The few things that `pitwall up`, `status` and `doctor` ask of Prefect's server, without importing Prefect.
 
 Arrives: the server's address. Leaves: whether it is well, whether the worker listens; and missed runs are gone.
 """
 
 import datetime
 import json
+import os
 import time
+import tomllib
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 _BUSY, _TRIES = 503, 20
@@ -20,13 +23,29 @@ class PrefectServer:
     def __init__(self, port: int) -> None:
         self.ui = f"http://127.0.0.1:{port}"
         self.api = f"{self.ui}/api"
+        self.timeout = 10.0
+        """Seconds."""
         self._open = urllib.request.build_opener(urllib.request.ProxyHandler({})).open  # never through a proxy
+
+    @classmethod
+    def configured(cls, folder: Path) -> "PrefectServer | None":
+        """The one that PREFECT_API_URL or prefect.toml in `folder` names, with little patience; None: neither does."""
+        api = os.environ.get("PREFECT_API_URL", "")
+        if not api and (file := folder / "prefect.toml").is_file():
+            api = tomllib.loads(file.read_text(encoding="utf-8-sig")).get("api", {}).get("url", "")
+        if not api:
+            return None
+        server = cls(0)
+        server.api = api.rstrip("/")
+        server.ui = server.api.removesuffix("/api")
+        server.timeout = 1.0
+        return server
 
     def is_well(self) -> bool:
         """Whether it answers."""
         try:
             return self._ask("GET", "health") is True
-        except OSError:
+        except (OSError, ValueError):  # nobody there, or somebody else
             return False
 
     def worker_listens(self, pool: str, since: datetime.datetime) -> bool:
@@ -44,6 +63,11 @@ class PrefectServer:
                 return False
             raise
 
+    def automates(self, name: str) -> bool:
+        """Whether there is an automation of this name that is switched on."""
+        found = self._ask("POST", "automations/filter", {"automations": {"name": {"any_": [name]}}})
+        return any(automation["enabled"] for automation in found)
+
     def forget_missed(self, before: datetime.datetime) -> int:
         """Delete the runs that schedules wanted while nothing ran; else all would start now. Returns how many."""
         due = {"expected_start_time": {"before_": before.isoformat()}}
@@ -60,6 +84,10 @@ class PrefectServer:
             self._ask("POST", f"flow_runs/{run_id}/set_state", crashed)
         return len(unfinished)
 
+    def running(self) -> int:
+        """How many runs of flows are at work."""
+        return len(self._runs(["RUNNING", "PENDING"], {}))
+
     def _runs(self, types: list[str], conditions: dict[str, Any]) -> list[dict[str, Any]]:
         wanted = {"flow_runs": {"state": {"type": {"any_": types}}, **conditions}, "limit": 200}
         found: list[dict[str, Any]] = []
@@ -74,7 +102,7 @@ class PrefectServer:
         )
         for left in reversed(range(_TRIES)):
             try:
-                with self._open(request, timeout=10) as answer:
+                with self._open(request, timeout=self.timeout) as answer:
                     content = answer.read()
                 break
             except urllib.error.HTTPError as error:

@@ -1,19 +1,29 @@
 """`pitwall reproduce`: the same weights again, or what is other."""
 
-import json
 from typing import Annotated
 
 import typer
 
+from pitwall import completion, plain
+
 
 def reproduce(
     context: typer.Context,
-    version: Annotated[str, typer.Argument(metavar="VERSION", help="A number or an alias.")] = "latest",
-    as_json: Annotated[bool, typer.Option("--json", help="The result as JSON.")] = False,
+    version: Annotated[
+        str, typer.Argument(metavar="VERSION", autocompletion=completion.versions, help="A number or an alias.")
+    ] = "latest",
+    as_json: plain.AsJson = False,
 ) -> None:
-    """Make a version again from its manifest: parent, window, configuration, seeds, and what was known of its rows.
+    """Make a version again, bit for bit, from its manifest.
 
-    Nothing is published. Exit code 0: the same weights, bit for bit; 1: not, and the ingredient that differs is named.
+    Parent, window, configuration, seeds, and what was known of its rows are taken as they were. Nothing is published;
+    where the weights differ, the ingredient that differs is named.
+
+        pitwall reproduce latest
+        pitwall reproduce latest --json
+
+    Exit codes: 0 the same weights, bit for bit; 1 not the same, or failed.
+    See also: pitwall trace, pitwall models show.
     """
     from flows.reproducing import reproduce as again
     from pitwall.terminal import Terminal
@@ -21,7 +31,7 @@ def reproduce(
     with Terminal(quiet=as_json, interrupted="interrupted; nothing was changed") as terminal:
         found = again(context.obj.lake, version, terminal)
     if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=1))
+        plain.give(found.as_json())
     else:
         for note in found.notes:
             typer.echo(note)

@@ -1,11 +1,10 @@
 """`pitwall rescore`: a new reward for history."""
 
-import json
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import session
+from pitwall import completion, plain, session
 
 if TYPE_CHECKING:
     from schemas.reward import Reward
@@ -30,21 +29,24 @@ def rescore(
     note: Annotated[str, typer.Option(help="Why; it is kept with the reward.")] = "",
     dry: Annotated[bool, typer.Option("--dry", help="Compare old and new, define nothing.")] = False,
     show: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Compare a defined reward with the recorded.")
+        str | None,
+        typer.Option(
+            metavar="NAME", autocompletion=completion.rewards, help="Compare a defined reward with the recorded."
+        ),
     ] = None,
     every: Annotated[bool, typer.Option("--list", help="List the rewards that are defined.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
-    """Give history another reward under a name; what was recorded stays as it is.
+    """Give history another reward under a name.
 
-    Terms that --weights does not name keep weight 1; weight 0 switches one off. A row that lacks a column of the
-    formula has no reward (never 0) and is left out with its reason.
+    What was recorded stays as it is. Terms that --weights does not name keep weight 1; weight 0 switches one off. A row
+    that lacks a column of the formula has no reward (never 0) and is left out with its reason. Then: pitwall train
+    --reward NAME, pitwall ask best-episodes --reward NAME.
 
-    pitwall rescore fast --weights speed=0.5,collision=2
+        pitwall rescore smooth --sql "reward - abs(action_steer) * 0.1" --clamp 3
+        pitwall rescore --list
 
-    pitwall rescore smooth --sql "term_speed * 0.5 - abs(action_steer) * 0.1" --clamp 3
-
-    Then: pitwall train --reward fast, pitwall ask best-episodes --reward fast, pitwall sql --reward fast "..."
+    See also: pitwall train, pitwall sql.
     """
     from schemas.errors import SettingsRejected
     from warehouse import rescoring, rewards
@@ -113,7 +115,7 @@ def _factors(weights: list[str]) -> dict[str, float]:
 
 def _tell(reward: "Reward", compared: "Comparison", as_json: bool) -> None:
     if as_json:
-        typer.echo(json.dumps(reward.model_dump(mode="json") | compared.as_json(), indent=1))
+        plain.give(reward.model_dump(mode="json") | compared.as_json())
         return
     from rich.table import Table
 
@@ -138,12 +140,12 @@ def _list(lake: "Lake", as_json: bool) -> None:
 
     found = rewards.listing(lake)
     if as_json:
-        plain = [
+        told = [
             each.reward.model_dump(mode="json")
             | {"note": each.note, "created_at": each.created_at.isoformat() + "Z", "versions": list(each.versions)}
             for each in found
         ]
-        typer.echo(json.dumps(plain, indent=1))
+        plain.give(told)
         return
     if not found:
         typer.echo("No reward is defined. Define one: pitwall rescore fast --weights speed=0.5,collision=2")

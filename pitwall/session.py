@@ -1,12 +1,13 @@
 """What every command shares: the settings of this call, the lake, and how to speak to the person."""
 
-import os
 import shutil
 import sys
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from pitwall import colour
 
 if TYPE_CHECKING:
     import typer
@@ -22,6 +23,8 @@ class Session:
 
     home: Path | None = None
     catalog: str | None = field(default=None, repr=False)
+    restoring: bool = False
+    """Whether the lake may be one that a restore has not filled yet."""
 
     @cached_property
     def settings(self) -> "Settings":
@@ -35,7 +38,7 @@ class Session:
         """The lake, opened (and on first use created)."""
         from warehouse.lake import Lake
 
-        return Lake.open(self.settings)
+        return Lake.open(self.settings, restoring=self.restoring)
 
     def close(self) -> None:
         """Let go of the catalog, if it was opened."""
@@ -55,11 +58,17 @@ def spelling(context: "typer.Context") -> str:
 
 
 def console(*, stderr: bool = False) -> "Console":
-    """A terminal that keeps long values whole when the output is no terminal."""
+    """A terminal that keeps long values whole when the output is no terminal, and plain where no colour is wanted."""
     from rich.console import Console
 
-    width = None if os.isatty(2 if stderr else 1) else 200
-    return Console(stderr=stderr, width=width, soft_wrap=False, highlight=False)
+    stream = sys.stderr if stderr else sys.stdout
+    return Console(
+        stderr=stderr,
+        width=None if stream.isatty() else 200,
+        soft_wrap=False,
+        highlight=False,
+        color_system="auto" if colour.wanted(stream) else None,
+    )
 
 
 def complain(message: str) -> None:

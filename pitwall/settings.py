@@ -4,12 +4,25 @@ from typing import Annotated
 
 import typer
 
+from pitwall import plain
+
 
 def settings(
     context: typer.Context,
     config: Annotated[bool, typer.Option("--config", help="The fields of a training instead.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
-    """List every setting with its value and meaning; set them in pitwall.toml or as PITWALL_NAME."""
+    """List every setting with its value and meaning.
+
+    An option wins over the environment (PITWALL_NAME), that over pitwall.toml in the folder where one is, that over the
+    default. Passwords are not shown.
+
+        pitwall settings
+        pitwall settings --config
+        pitwall settings --json
+
+    See also: pitwall doctor.
+    """
     from rich.markup import escape
     from rich.table import Table
 
@@ -18,6 +31,12 @@ def settings(
     from schemas.training import engine
 
     current = engine() if config else context.obj.settings
+    if as_json:
+        values = current.model_dump(mode="json")
+        hidden = {name: redacted(value) if isinstance(value, str) else value for name, value in values.items()}
+        fields = type(current).model_fields.items()
+        plain.give({name: {"value": hidden[name], "meaning": field.description} for name, field in fields})
+        return
     table = Table(box=None, header_style="bold")
     for name in ("name", "value", "meaning"):
         table.add_column(name, overflow="fold")

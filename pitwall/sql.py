@@ -2,12 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from typer.core import TyperCommand
 
-from pitwall import answer, session
+from pitwall import answer, completion, manual, session
 
 if TYPE_CHECKING:
     from schemas.reward import Reward
@@ -16,33 +15,36 @@ if TYPE_CHECKING:
 FormatOption = Annotated[answer.Format, typer.Option("--format", "-f", help="How the answer comes.")]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write it to this file.")]
 RewardOption = Annotated[
-    str | None, typer.Option("--reward", help="Rewards and returns are those of this named reward: pitwall rescore.")
+    str | None,
+    typer.Option(
+        "--reward",
+        autocompletion=completion.rewards,
+        help="Rewards and returns are those of this named reward: pitwall rescore.",
+    ),
 ]
 LimitOption = Annotated[int, typer.Option("--limit", min=0, help="Rows of a table on the terminal; 0 for all.")]
 
 
-class SqlCommand(TyperCommand):
+class SqlCommand(manual.Command):
     """`sql`, whose help lists the views."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's own copies of click's types
-        """Put the views below the options."""
+    def more(self) -> list[tuple[str, manual.Rows]]:
+        """The views."""
         from warehouse.views import views
 
-        lines = [f"[bold]{view.name}[/]  {view.summary}" for view in views().values()]
-        self.epilog = "\n\n".join(["Views:", *sorted(lines), "Columns of one: pitwall sql 'describe episodes'"])
-        super().format_help(ctx, formatter)
+        rows = sorted((view.name, view.summary) for view in views().values())
+        return [("Views", [*rows, ("", "Columns of one: pitwall sql 'describe episodes'")])]
 
 
-class AskCommand(TyperCommand):
+class AskCommand(manual.Command):
     """`ask`, whose help lists the questions."""
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ANN401 - typer's own copies of click's types
-        """Put the questions below the options."""
+    def more(self) -> list[tuple[str, manual.Rows]]:
+        """The questions."""
         from warehouse.questions import questions
 
-        lines = [f"[bold]{question.name}[/]  {question.summary}" for question in questions().values()]
-        self.epilog = "\n\n".join(["Questions:", *lines, "Parameters and columns of one: pitwall ask health --help"])
-        super().format_help(ctx, formatter)
+        rows = [(question.name, question.summary) for question in questions().values()]
+        return [("Questions", [*rows, ("", "Parameters and columns of one: pitwall ask health --help")])]
 
 
 def sql(
@@ -57,9 +59,14 @@ def sql(
 ) -> None:
     """Ask the lake in SQL (DuckDB's), read-only.
 
-    pitwall sql "select run_id, count(*), avg(return) from episodes where whole group by all"
+    Without a statement on a terminal it opens a prompt: statements end with a semicolon, .help tells the rest. In a
+    pipe it reads statements from standard input. --output FILE.csv, .json or .parquet writes all rows to a file.
 
-    Without a statement on a terminal it opens a prompt: statements end with a semicolon, .help tells the rest.
+        pitwall sql "select run_id, count(*), avg(return) from episodes where whole group by all"
+        pitwall sql "from rollouts" --format json
+        pitwall sql "from episodes" --output episodes.parquet
+
+    See also: pitwall ask.
     """
     lake: Lake = context.obj.lake
     if statement is None and sys.stdin.isatty():
@@ -83,13 +90,24 @@ def sql(
 
 def ask(
     context: typer.Context,
-    name: Annotated[str | None, typer.Argument(help="The question; none: a list of all.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(autocompletion=completion.questions, help="The question; none: a list of all.")
+    ] = None,
     form: FormatOption = "table",
     output: OutputOption = None,
     limit: LimitOption = 50,
     reward: RewardOption = None,
 ) -> None:
-    """Ask a named question: pitwall ask best-episodes --n 10."""
+    """Ask a named question, such as: how did versions do?
+
+    The questions are plain SQL files; their parameters come as options.
+
+        pitwall ask
+        pitwall ask health
+        pitwall ask best-episodes --n 3 --format csv
+
+    See also: pitwall sql, pitwall status.
+    """
     wants_help = any(argument in ("--help", "-h") for argument in context.args)
     if name in ("--help", "-h") or (name is None and wants_help):
         typer.echo(context.get_help())

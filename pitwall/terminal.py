@@ -3,12 +3,19 @@
 Arrives: stages and progress of `flows`. Leaves: lines and bars on standard error; standard output stays for answers.
 """
 
-from typing import Self
+import sys
+from collections.abc import Callable
+from functools import cached_property
+from typing import TYPE_CHECKING, Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from flows.reporter import Reporter
 from pitwall.session import console
+
+if TYPE_CHECKING:
+    from flows.events import Event
+    from pitwall.listener import Listener
 
 _INTERRUPTED = "interrupted; what was committed stays, and the same command goes on from there"
 
@@ -16,8 +23,8 @@ _INTERRUPTED = "interrupted; what was committed stays, and the same command goes
 class Terminal(Reporter):
     """Bars on a terminal, plain lines elsewhere; a context manager."""
 
-    def __init__(self, *, quiet: bool = False, interrupted: str = _INTERRUPTED) -> None:
-        """`interrupted` is what Ctrl-C leaves behind, in words."""
+    def __init__(self, *, quiet: bool = False, interrupted: str | Callable[[], str] = _INTERRUPTED) -> None:
+        """`interrupted` is what Ctrl-C leaves behind, in words, or finds them when it comes to that."""
         super().__init__()
         self.console = console(stderr=True)
         self.quiet, self.interrupted = quiet, interrupted
@@ -29,7 +36,7 @@ class Terminal(Reporter):
             TimeElapsedColumn(),
             console=self.console,
             transient=True,
-            disable=quiet or not self.console.is_terminal,
+            disable=quiet or not sys.stderr.isatty(),  # FORCE_COLOR makes no terminal of a file
         )
         self.running: dict[str, TaskID] = {}
 
@@ -40,7 +47,8 @@ class Terminal(Reporter):
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         self.bars.stop()
         if kind is not None and issubclass(kind, KeyboardInterrupt):
-            self.console.print(self.interrupted)
+            told = self.interrupted if isinstance(self.interrupted, str) else self.interrupted()
+            self.console.print(told, markup=False, soft_wrap=True)
 
     def progress(self, what: str, done: int, total: int, note: str = "") -> None:
         """Move a bar."""
@@ -49,6 +57,18 @@ class Terminal(Reporter):
         if what not in self.running:
             self.running[what] = self.bars.add_task(what, total=total, note=note)
         self.bars.update(self.running[what], completed=done, total=total, note=note)
+
+    @cached_property
+    def listener(self) -> "Listener":
+        """Prefect's server, if one is configured here."""
+        from pitwall.listener import Listener
+
+        return Listener.configured()
+
+    def event(self, event: "Event | None") -> None:
+        """Tell it to the server; one that does not take it gets a line here, and no more events."""
+        if event is not None and (complaint := self.listener.tell(event)):
+            self.say(complaint)
 
     def say(self, message: str) -> None:
         """One line."""

@@ -1,47 +1,64 @@
 """`pitwall trace`: which rows made a version, which versions saw a row."""
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import answer, session
+from pitwall import answer, completion, plain, session
 from pitwall.sql import FormatOption, LimitOption, OutputOption, form_of
 
 if TYPE_CHECKING:
     from warehouse.account import Account
     from warehouse.lake import Lake
 
+_SHOWN = 3
 _BACK = "Which versions saw it"
 
 
 def trace(
     context: typer.Context,
     version: Annotated[
-        str | None, typer.Argument(metavar="VERSION", help="A number or an alias; its account, from file to gradient.")
+        str | None,
+        typer.Argument(
+            metavar="VERSION",
+            autocompletion=completion.versions,
+            help="A number or an alias; its account, from file to gradient.",
+        ),
     ] = None,
     rows: Annotated[bool, typer.Option("--rows", help="Every row with its role instead of the account.")] = False,
     rollout: Annotated[
         str | None,
-        typer.Option(metavar="FILE_OR_ID", rich_help_panel=_BACK, help="A rollout: file name, id or its beginning."),
+        typer.Option(
+            metavar="FILE_OR_ID",
+            autocompletion=completion.rollouts,
+            rich_help_panel=_BACK,
+            help="A rollout: file name, id or its beginning.",
+        ),
     ] = None,
     row: Annotated[
         int | None, typer.Option(min=0, rich_help_panel=_BACK, help="Only this row of the rollout's file, from 0.")
     ] = None,
-    run: Annotated[str | None, typer.Option(rich_help_panel=_BACK, help="Every rollout of a run.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+    run: Annotated[
+        str | None, typer.Option(autocompletion=completion.runs, rich_help_panel=_BACK, help="Every rollout of a run.")
+    ] = None,
+    as_json: plain.AsJson = False,
     form: FormatOption = "table",
     output: OutputOption = None,
     limit: LimitOption = 50,
 ) -> None:
     """Follow rows to the versions that were trained on them, and back.
 
-    pitwall trace 7 prints the account of version 7: rows in files, rejected, in the lake, left out (with reasons),
-    trained on. It is checked against the files; where it does not balance, the exit code is 1.
+    pitwall trace 7 is the account of version 7: rows in files, rejected, in the lake, left out (with reasons), trained
+    on. It is checked against the files. With --rows each row (file, index) comes with its role; with --rollout or --run
+    it goes the other way: which versions saw that row, themselves or through an ancestor.
 
-    pitwall trace 7 --rows --format csv gives each row (file, index) with its role. pitwall trace --rollout FILE --row 3
-    tells which versions saw that row, themselves or through an ancestor.
+        pitwall trace latest
+        pitwall trace latest --rows --format csv --output rows.csv
+        pitwall trace --run session_a
+
+    Exit codes: 1 failed, or the account does not balance.
+    See also: pitwall reproduce, pitwall models show, pitwall ask row-models.
     """
     from schemas.errors import SettingsRejected
 
@@ -95,7 +112,7 @@ def _give_account(lake: "Lake", version: str, *, as_json: bool) -> None:
 
     told = account(lake, version)
     if as_json:
-        typer.echo(json.dumps(told.as_json(), indent=1))
+        plain.give(told.as_json())
     else:
         _print(told)
     if told.wrong:
@@ -127,7 +144,7 @@ def _print(told: "Account") -> None:
         for reason, rows in sorted(reasons.items(), key=lambda item: -item[1]):
             table.add_row(f"  - {name}", f"{rows:,}", escape(REASONS.get(reason, reason)))
 
-    step("rows in files", told.in_files, f"{told.files:,} files")
+    step("rows in files", told.in_files, f"{told.files:,} file{'' if told.files == 1 else 's'}")
     less("rejected", told.rejected)
     step("in the lake", told.in_lake)
     step("in the window", told.in_window, f"id {told.window_id[:12]}")
@@ -142,5 +159,11 @@ def _print(told: "Account") -> None:
     session.console().print(table)
     if not told.recorded:
         typer.echo("An earlier release trained it: counts are the learner's, which row had which role was not kept.")
+    if told.rejected_files:
+        names = [path.rpartition("/")[2] for path in told.rejected_files]
+        shown = ", ".join([*names[:_SHOWN], *(["..."] if len(names) > _SHOWN else [])])
+        count = f"{len(names):,} file{'' if len(names) == 1 else 's'} of these folders"
+        line = f"Not in it: {count}, rejected whole by then, whose rows nobody can count: {shown}; see: pitwall rejects"
+        typer.echo(session.shown(line).replace("\n", "\\n"))
     if not told.wrong:
         typer.echo("It balances.")

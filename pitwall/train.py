@@ -1,13 +1,12 @@
 """`pitwall train` and `pitwall window`: choose experiences, make the next version."""
 
 import datetime
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from pitwall import session, training_config, window_file
+from pitwall import completion, plain, session, training_config, window_file
 
 if TYPE_CHECKING:
     from schemas.window import Window
@@ -24,16 +23,23 @@ MaxAge = Annotated[
 Best = Annotated[int | None, typer.Option(min=1, rich_help_panel=_WINDOW, help="The best N by mean episode return.")]
 Since = Annotated[datetime.datetime | None, typer.Option(rich_help_panel=_WINDOW, help="Written at or after.")]
 Until = Annotated[datetime.datetime | None, typer.Option(rich_help_panel=_WINDOW, help="Written before.")]
-Run = Annotated[str | None, typer.Option(rich_help_panel=_WINDOW, help="Of this run (engine session).")]
+Run = Annotated[
+    str | None,
+    typer.Option(autocompletion=completion.runs, rich_help_panel=_WINDOW, help="Of this run (engine session)."),
+]
 Sql = Annotated[
     str | None, typer.Option(rich_help_panel=_WINDOW, help='SELECT that returns rollout ids, e.g. from "rollouts".')
 ]
 Reward = Annotated[
-    str | None, typer.Option(rich_help_panel=_WINDOW, help="A named reward in place of the recorded: pitwall rescore.")
+    str | None,
+    typer.Option(
+        autocompletion=completion.rewards,
+        rich_help_panel=_WINDOW,
+        help="A named reward in place of the recorded: pitwall rescore.",
+    ),
 ]
 MaxRows = Annotated[int | None, typer.Option(min=1, rich_help_panel=_WINDOW, help="Whole rollouts while they fit.")]
 MinRows = Annotated[int, typer.Option(min=1, rich_help_panel=_WINDOW, help="Fewer rows are an error.")]
-AsJson = Annotated[bool, typer.Option("--json", help="The result as JSON.")]
 
 
 def train(
@@ -52,6 +58,7 @@ def train(
         str,
         typer.Option(
             "--config",
+            autocompletion=completion.configurations,
             rich_help_panel=_LEARNER,
             help="engine, plugin_script, racing, cleanrl_continuous or pendulum.",
         ),
@@ -66,19 +73,28 @@ def train(
         int, typer.Option(min=1, rich_help_panel=_LEARNER, help="Share each minibatch among so many (torchrun).")
     ] = 1,
     parent: Annotated[
-        str | None, typer.Option(rich_help_panel=_LEARNER, help="Start from this version. (the policy that collected)")
+        str | None,
+        typer.Option(
+            autocompletion=completion.versions,
+            rich_help_panel=_LEARNER,
+            help="Start from this version. (the policy that collected)",
+        ),
     ] = None,
     at_least_new: Annotated[int, typer.Option(min=0, help="Do nothing unless so many rollouts are new.")] = 0,
-    as_json: AsJson = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Train the next version from a window of the lake, and publish it.
 
     Starts from the very policy that collected (with its optimiser state), or from a clone of what was recorded when no
-    registered policy fits. Published only when torch, ONNX and the engine's JSON agree.
+    registered policy fits. Published only when torch, ONNX and the engine's JSON agree; then the engine's folder gets
+    it too. What each field of the learner means: pitwall settings --config
 
-    pitwall train --newest 10 --set epochs=8 --set learning_rate=1e-4
+        pitwall train --newest 10
+        pitwall train --newest 10 --set epochs=2 --set learning_rate=1e-4
+        pitwall train --best 2 --json
 
-    pitwall train --newest 10 --reward fast        (a reward of your own: pitwall rescore)
+    Settings: engine_models_dir, engine_model_name.
+    See also: pitwall window, pitwall models, pitwall rescore, pitwall reproduce.
     """
     from flows.summary import train_lines
     from flows.training import train as train_now
@@ -90,9 +106,11 @@ def train(
     with Terminal(quiet=as_json) as terminal:
         report = train_now(context.obj.lake, window, config, terminal, parent=parent, at_least_new=at_least_new)
     if as_json:
-        typer.echo(json.dumps(train_table.as_json(report), indent=1))
+        plain.give(train_table.as_json(report))
     else:
         train_table.show("Training", train_lines(report))
+        if report.published is not None:
+            typer.echo(f"On one page: {session.spelling(context)} report {report.published.version}")
 
 
 def window(
@@ -118,13 +136,20 @@ def window(
         typer.Option(rich_help_panel=_EXPORT, help="The observation after an episode's end, which no engine writes."),
     ] = "nan",
     force: Annotated[bool, typer.Option("--force", rich_help_panel=_EXPORT, help="Replace another file.")] = False,
-    as_json: AsJson = False,
+    as_json: plain.AsJson = False,
 ) -> None:
-    """Show what a window selects, and store it as a manifest that finds the same rows for good.
+    """Show what a window selects, and store it for good.
 
-    pitwall window --newest 5 --export parquet --to rows.parquet
+    The manifest names partitions by hash and rows by range: it finds the same rows whenever it is read. Conditions
+    combine with "and"; then the newest, then the best of these, then the bounds of rows.
 
-    pitwall window --newest 5 --export minari --to datasets/laps-v0      (whole episodes; pip install 'pitwall[minari]')
+        pitwall window --newest 2
+        pitwall window --sql "select rollout_id from rollouts where rejected_rows = 0" --json
+        pitwall window --newest 5 --export parquet --to rows.parquet
+
+    Minari holds whole episodes: --export minari --to datasets/laps-v0 (pip install 'pitwall[minari]').
+
+    See also: pitwall train, pitwall trace.
     """
     from warehouse.windows import select
 
@@ -134,7 +159,7 @@ def window(
     if export is not None and to is not None:
         typer.echo(window_file.write(context.obj.lake, manifest, export, to, end=end, force=force), err=as_json)
     if as_json:
-        typer.echo(manifest.model_dump_json(indent=1))
+        plain.give(manifest.model_dump(mode="json"))
         return
     from rich.table import Table
 

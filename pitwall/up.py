@@ -11,16 +11,20 @@ import tomllib
 import urllib.parse
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall.prefect_server import PrefectServer
 from pitwall.processes import Child, interruptible
 from schemas.errors import PitwallError, SettingsRejected
 
+if TYPE_CHECKING:
+    from pitwall.prefect_server import PrefectServer
+    from schemas.settings import Settings
+
 POOL = "local"
 DEPLOYMENTS = ("ingest/landing", "train/ppo", "lap/racing", "maintain/lake")
+AUTOMATION = "train when enough is new"
 _PATIENCE = 180.0
 """Seconds for a first start on a slow disk; a server with a new database takes 20."""
 
@@ -31,13 +35,20 @@ def up(
         int | None, typer.Option(min=1, max=65535, help="Of the server. (the port in prefect.toml)")
     ] = None,
 ) -> None:
-    """Start Prefect's server, a worker and the deployments of prefect.yaml; stop them again with Ctrl-C.
+    """Run server, worker and schedules here, until Ctrl-C.
 
-    Ingests the folder of the setting landing every minute and trains when enough is new. To train now, from another
-    terminal in the same folder:
-
+    Starts Prefect's server, a worker and the deployments of prefect.yaml: the folder of the setting landing is ingested
+    every minute, and a version is trained when enough is new. To train now, from another terminal in the same folder:
     prefect deployment run train/ppo
+
+        pitwall up
+        pitwall up --port 4300
+
+    Settings: landing, new_rollouts, engine_models_dir.
+    See also: pitwall status, pitwall ingest, pitwall train.
     """
+    from pitwall.prefect_server import PrefectServer
+
     root = Path.cwd()
     for name in ("prefect.yaml", "prefect.toml", "flows/train.py"):
         if not (root / name).is_file():
@@ -52,7 +63,9 @@ def up(
         _start_server(server, port or usual, env, root, children)
         _prefect(env, "work-pool", "create", POOL, "--type", "process", "--overwrite")
         _prefect(env, "--no-prompt", "deploy", "--all")
-        if absent := [name for name in DEPLOYMENTS if not server.has(name)]:
+        absent = [name for name in DEPLOYMENTS if not server.has(name)]
+        absent += [] if server.automates(AUTOMATION) else [f"the automation {AUTOMATION!r}"]
+        if absent:
             raise PitwallError(
                 f"prefect.yaml: {', '.join(absent)} did not arrive. Is a key misspelt? See the lines above"
             )
@@ -64,7 +77,7 @@ def up(
         worker = _prefect_command("worker", "start", "--pool", POOL, "--type", "process", "--name", POOL)
         children.append(Child("worker", worker, env))
         _wait_for("the worker", lambda: server.worker_listens(POOL, began), children)
-        typer.echo(_ready(server, settings.landing, port is not None and port != usual))
+        typer.echo(_ready(server, settings, port is not None and port != usual))
         while all(child.code is None for child in children):
             time.sleep(0.5)
         raise PitwallError(_ended(children))
@@ -98,7 +111,7 @@ def _refuse_taken(port: int) -> None:
             )
 
 
-def _environment(root: Path, server: PrefectServer, given: dict[str, object]) -> dict[str, str]:
+def _environment(root: Path, server: "PrefectServer", given: dict[str, object]) -> dict[str, str]:
     """What server, worker and the runs of flows inherit; options of the command line travel as PITWALL_*."""
     options = {f"PITWALL_{name}": str(value) for name, value in given.items() if value is not None}
     untouched = [os.environ[name] for name in ("NO_PROXY", "no_proxy") if os.environ.get(name)]
@@ -133,7 +146,7 @@ def _stopping() -> Iterator[list[Child]]:
         typer.echo("stopped")
 
 
-def _start_server(server: PrefectServer, port: int, env: dict[str, str], root: Path, children: list[Child]) -> None:
+def _start_server(server: "PrefectServer", port: int, env: dict[str, str], root: Path, children: list[Child]) -> None:
     home = root / ".prefect"
     home.mkdir(exist_ok=True)
     command = _prefect_command("server", "start", "--host", "127.0.0.1", "--port", str(port))
@@ -177,11 +190,13 @@ def _prefect(env: dict[str, str], *words: str) -> None:
         raise PitwallError(f"prefect {' '.join(words)} failed:\n{done.stdout}{done.stderr}")
 
 
-def _ready(server: PrefectServer, landing: Path | None, unusual: bool) -> str:
+def _ready(server: "PrefectServer", settings: "Settings", unusual: bool) -> str:
+    landing, new = settings.landing, settings.new_rollouts
     lines = [
         f"ready: {server.ui}",
         f"  ingests every minute  {landing.absolute() if landing else 'nothing yet: set PITWALL_LANDING, or landing'}"
         + ("" if landing else " in pitwall.toml, to the engine's export folder"),
+        f"  trains by itself      as soon as {new} rollout{'s are' if new > 1 else ' is'} new (setting new_rollouts)",
         "  train now             prefect deployment run train/ppo      (in another terminal, in this folder)",
         "  stop                  Ctrl-C",
     ]

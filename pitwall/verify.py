@@ -1,12 +1,11 @@
 """`pitwall verify`: whether everything in the lake is still what was committed."""
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pitwall import session
+from pitwall import plain, session
 
 if TYPE_CHECKING:
     from warehouse.verification import Damage, Verification
@@ -18,15 +17,21 @@ _NAMES = 5
 def verify(
     context: typer.Context,
     deep: Annotated[bool, typer.Option("--deep", help="Also the rows of every rollout, one by one.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="The account as JSON.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
-    """Hold every partition, version, alias and rejected file against the catalog, by checksum. Changes nothing.
+    """Hold every stored file against its checksum; change nothing.
 
-    Says what is damaged, which rollouts, runs, windows and versions hang on it, and what to do. Files that belong to
-    nobody are no damage: a killed process left them. Exit code 1: something is damaged.
+    Looks at partitions, versions, aliases and rejected files. Says what is damaged, which rollouts, runs, windows and
+    versions hang on it, and what to do. Files that belong to nobody are no damage: a killed process left them.
+
+        pitwall verify
+        pitwall verify --deep --json
+
+    Exit codes: 0 all good; 1 something is damaged.
+    See also: pitwall backup, pitwall maintain, pitwall doctor.
     """
     from pitwall.terminal import Terminal
-    from warehouse.verify import check_home
+    from warehouse.home_check import check_home
     from warehouse.verify import verify as look
 
     current: session.Session = context.obj
@@ -36,7 +41,7 @@ def verify(
             current.lake, deep=deep, progress=lambda done, total, place: terminal.progress("files", done, total, place)
         )
     if as_json:
-        typer.echo(json.dumps(found.as_json(), indent=1))
+        plain.give(found.as_json())
     else:
         for line in _lines(found):
             typer.echo(line)

@@ -33,12 +33,15 @@ def watch(
     seed: Annotated[int, typer.Option(min=0, help="Order of minibatches.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
 ) -> None:
-    """Watch the engine's export folder: ingest what comes, train, hand each new version to the engine.
+    """Watch the engine's export folder, train, hand versions to the engine.
 
-    Begins with what lies there; every rollout is trained on once. Ctrl-C ends it (exit code 130), and nothing is lost:
-    the same command goes on from there.
+    Begins with what lies there; every rollout is trained on once. Ctrl-C ends it, and nothing is lost: the same command
+    goes on from there.
 
-    pitwall watch Saved/Training/Exports Saved/Training/Models --every 5
+        pitwall watch Saved/Training/Exports Saved/Training/Models --every 5
+
+    Settings: landing, engine_models_dir, engine_model_name.
+    See also: pitwall ingest, pitwall train, pitwall up.
     """
     from flows.watching import watch as watch_now
     from pitwall.log_lines import LogLines

@@ -19,7 +19,7 @@ from ppo import loss
 from ppo.adam import Adam
 from ppo.batch import Batch
 from ppo.device import one_thread_if_small, repeatable
-from ppo.gae import gae
+from ppo.gae import Estimate, gae
 from ppo.gradient import Gradient, Minibatch
 from ppo.group import ALONE, Group
 from ppo.normaliser import Normaliser
@@ -96,7 +96,7 @@ def start(policy: Policy, batch: Batch, config: TrainConfig) -> Policy:
     if config.normalise_observations:
         policy = _normalised(policy, batch)
     if config.scale_returns:
-        policy = _scaled(policy, batch.value, _gae(batch, batch.value, batch.next_value, config)[1])
+        policy = _scaled(policy, batch.value, _gae(batch, batch.value, batch.next_value, config).returns)
     return policy
 
 
@@ -121,7 +121,7 @@ def _scaled(policy: Policy, value: Tensor, returns: Tensor) -> Policy:
     return replace(policy, flat=flat, return_scale=new)
 
 
-def _gae(batch: Batch, value: Tensor, next_value: Tensor, config: TrainConfig) -> tuple[Tensor, Tensor]:
+def _gae(batch: Batch, value: Tensor, next_value: Tensor, config: TrainConfig) -> Estimate:
     return gae(batch.reward, value, next_value, batch.terminated, batch.segment_end, config.gamma, config.gae_lambda)
 
 
@@ -159,8 +159,8 @@ class _Run:
         log_weight = self.reference.log_weight if config.objective == "decoupled" else torch.zeros_like(batch.reward)
         self.weight = loss.behaviour_weight(log_weight, config.weight_cap)
         self.value = batch.value
-        self.advantage, self.returns = _gae(batch, self.value, batch.next_value, config)
-        self.recorded = self.returns
+        self.estimated = _gae(batch, self.value, batch.next_value, config)
+        self.recorded = self.estimated.returns
         self.first: Tensor | None = None
         self.in_gradient = 0
         """Rows that gradients were taken of, all epochs together."""
@@ -177,7 +177,7 @@ class _Run:
         inside = self.batch.next_row >= 0
         self.value = value[: len(self.batch)]
         next_value = torch.where(inside, value[self.batch.next_row.clamp(min=0)], self.batch.next_value)
-        self.advantage, self.returns = _gae(self.batch, self.value, next_value, self.config)
+        self.estimated = _gae(self.batch, self.value, next_value, self.config)
 
     @torch.no_grad()
     def epoch(self, epoch: int, optimizer: Adam, rate: Tensor) -> dict[str, float]:
@@ -216,14 +216,20 @@ class _Run:
             )
         names = ("loss", "policy_loss", "value_loss", "kl", "clip_fraction", "grad_norm")
         means = dict(zip(names, table.double().mean(dim=0).tolist(), strict=True))
-        return means | {"entropy": float(loss.entropy(self.log_std)), "learning_rate": float(rate)}
+        share = _share(log_ratio + self.weight[order].log())
+        entropy = float(loss.entropy(self.log_std))
+        return means | {"effective_sample_size": share, "entropy": entropy, "learning_rate": float(rate)}
 
     def _ordered(self, order: Tensor, count: int) -> Minibatch:
         batch, config, unit = self.batch, self.config, self.policy.unit
-        noise, advantage = batch.noise_scale[order], self.advantage[order] / unit
-        if config.advantage_normalisation != "off":
-            parts = _minibatches(advantage, count if config.advantage_normalisation == "minibatch" else 1)
-            advantage = torch.cat([_standard(part).flatten() for part in parts])
+        noise, advantage = batch.noise_scale[order], self.estimated.advantage[order] / unit
+        if config.advantage_normalisation == "minibatch":
+            advantage = torch.cat([_standard(part).flatten() for part in _minibatches(advantage, count)])
+        elif config.advantage_normalisation == "batch":
+            # Where every row is kept, the moments came with the estimates.
+            everything = len(order) == len(batch)
+            moments = (self.estimated.deviation / unit, self.estimated.mean / unit) if everything else None
+            advantage = _standard(advantage, moments)
         clamped = batch.clamped[order]
         drawn = batch.actions.shape[1] if self.reference.clamped is None else (clamped == 0).sum(1)
         constant = -drawn * (noise.log() + loss.HALF_LOG_2PI) - self.reference.anchor[order]
@@ -234,7 +240,7 @@ class _Run:
             clamped=clamped,
             constant=constant,
             gain=self.weight[order] * advantage,
-            returns=self.returns[order] / unit,
+            returns=self.estimated.returns[order] / unit,
             value=self.value[order] / unit,
         )
 
@@ -257,14 +263,18 @@ class _Run:
 
     @torch.no_grad()
     def summary(self, curves: list[dict[str, float]]) -> dict[str, Any]:
-        """The update in numbers. The first ratios are to the behaviour policy: 1 on fresh data."""
+        """The update in numbers. The first ratios are to the behaviour policy: 1 on fresh data.
+
+        `effective_sample_size` is that of pi_theta / pi_behaviour: of the whole window at the end, and in `epochs` of
+        the ratios as gradients met them. It falls from 1 as the policy leaves the data.
+        """
         batch = self.batch
         assert self.first is not None
         first = self.first.cpu().double()
         mean, value = self._forward(self.observations[: len(batch)])
         now = loss.log_prob(mean, self.log_std, batch.actions, batch.noise_scale, self.reference.clamped)
         before = self.reference.density if self.reference.clamped is None else self.reference.anchor
-        log_ratio = (now - before)[self.kept]
+        log_ratio, cap = (now - before)[self.kept], math.log(self.config.weight_cap)
         return {
             "rows": len(batch),
             "rows_trained": len(self.kept),
@@ -274,12 +284,13 @@ class _Run:
             "first_ratio_deviation": float((first - 1).abs().max()),
             "kl": float(loss.approximate_kl(log_ratio)),
             "clip_fraction": float(loss.clip_fraction(log_ratio.exp(), self.config.clip)),
+            "effective_sample_size": _share(log_ratio + self.reference.log_weight.clamp(max=cap)[self.kept]),
             "explained_variance_before": float(loss.explained_variance(batch.value, self.recorded)),
             "explained_variance": float(loss.explained_variance(value, self.recorded)),
             "entropy": float(loss.entropy(self.log_std)),
             "std": self.log_std.exp().tolist(),
             "return_mean": float(self.recorded.mean()),
-            "advantage_std": float(self.advantage.std(correction=0)),
+            "advantage_std": float(self.estimated.deviation),
             "updates": len(curves) * math.ceil(len(self.kept) / self.config.batch_size),
             "learning_rate": curves[-1]["learning_rate"],
             "stopped_early": len(curves) < self.config.epochs,
@@ -303,9 +314,13 @@ def _minibatches(column: Tensor, count: int) -> list[Tensor]:
     return [part for part in parts if len(part)]
 
 
-def _standard(advantage: Tensor) -> Tensor:
-    """Each row of (..., B) with mean 0 and deviation 1."""
-    deviation, mean = torch.std_mean(advantage, -1, correction=0, keepdim=True)
+def _share(log_weight: Tensor) -> float:
+    return float(loss.effective_sample_size(log_weight.cpu().double()))
+
+
+def _standard(advantage: Tensor, moments: tuple[Tensor, Tensor] | None = None) -> Tensor:
+    """Each row of (..., B) with mean 0 and deviation 1; `moments` are deviation and mean where they are known."""
+    deviation, mean = moments or torch.std_mean(advantage, -1, correction=0, keepdim=True)
     return (advantage - mean) / (deviation + 1e-8)
 
 

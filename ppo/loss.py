@@ -85,6 +85,9 @@ def explained_variance(predicted: Tensor, returns: Tensor) -> Tensor:
 
 
 def effective_sample_size(log_weight: Tensor) -> Tensor:
-    """(sum w)^2 / sum w^2 as a share of the rows: 1 for equal weights, 1/N where one row rules (Kong 1992)."""
+    """(sum w)^2 / sum w^2 as a share of the rows: 1 for equal weights, 1/N where one row rules.
+
+    Kong 1992, "A note on importance sampling using standardized weights".
+    """
     top = torch.logsumexp(log_weight, 0) * 2 - torch.logsumexp(log_weight * 2, 0)
     return top.exp() / len(log_weight)

@@ -205,7 +205,7 @@ def _features(parameters: Parameters, observations: Tensor) -> Tensor:
 def _returns(batch: Batch, value: Tensor, config: TrainConfig) -> Tensor:
     """(N,) Monte Carlo returns; V (M,) counts only where a segment is cut."""
     own = _with_values(batch, value)
-    return gae(own.reward, own.value, own.next_value, own.terminated, own.segment_end, config.gamma, 1.0)[1]
+    return gae(own.reward, own.value, own.next_value, own.terminated, own.segment_end, config.gamma, 1.0).returns
 
 
 def _with_values(batch: Batch, value: Tensor) -> Batch:

@@ -49,12 +49,15 @@ class Settings(BaseSettings):
     promotion_episodes: int = Field(default=20, ge=1, le=200)
     """Whole episodes that a version must have driven before it is judged by returns."""
     new_rollouts: int = Field(default=1, ge=1)
-    """The scheduled training starts when at least this many rollouts are newer than the last trained version."""
+    """`pitwall up` trains by itself as soon as so many rollouts are new to training."""
     batch_rows: int = Field(default=262_144, ge=1)
     """Ingest commits about this many experiences as one partition; it bounds the memory."""
     max_file_mib: int = Field(default=64, ge=1, le=1024)
     """A file of more MiB, unpacked, is neither a rollout nor a policy: it is refused before it is read. The largest
     that the engine writes has 8."""
+    max_columns: int = Field(default=4096, ge=1)
+    """Names of observations, actions and reward terms in the lake, each a column of every query: a file that brings
+    more is rejected, as is one whose set of columns is one too many (64 sets of so many; of fewer more)."""
     compact_rows: int = Field(default=262_144, ge=1)
     """Upkeep joins small partitions of a run into ones of about this many experiences; one rollout is never split."""
     keep_rollouts: int | None = Field(default=None, ge=1)

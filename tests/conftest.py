@@ -1,5 +1,6 @@
 """Fixtures of all tests: lakes in temporary folders, on both databases."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from warehouse.lake import Lake
 # A busy machine is slow, not wrong.
 hypothesis.settings.register_profile("pitwall", deadline=None)
 hypothesis.settings.load_profile("pitwall")
+
+# Commands tell Prefect's server what they did: not that of the person who tests.
+os.environ["PREFECT_API_URL"] = "http://127.0.0.1:9/api"
 
 
 @pytest.fixture(scope="session")

@@ -8,19 +8,21 @@ import pytest
 import sqlalchemy as sa
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("schemas", "warehouse", "ppo", "flows", "pitwall", "racing")
+ROOMS = ("schemas", "warehouse", "ppo", "flows", "pitwall", "racing", "reports")
 MAY_IMPORT = {
     "schemas": set(),
     "warehouse": {"schemas"},
     "ppo": {"schemas"},
-    "flows": {"schemas", "warehouse", "ppo", "racing"},
+    "flows": {"schemas", "warehouse", "ppo", "racing", "reports"},
     "pitwall": {"schemas", "warehouse", "ppo", "flows", "racing"},
     "racing": set(),
+    "reports": {"schemas"},
 }
 NEVER = {
     "warehouse": {"torch", "prefect", "typer", "safetensors", "onnxruntime"},
     "ppo": {"duckdb", "sqlalchemy", "polars", "prefect", "typer", "io", "pathlib", "tempfile", "shutil", "sqlite3"},
     "schemas": {"torch", "sqlalchemy", "duckdb", "prefect"},
+    "reports": {"torch", "sqlalchemy", "duckdb", "polars", "prefect", "typer", "pathlib"},
 }
 POSIX_ONLY = {"fcntl", "pwd", "grp", "resource", "termios", "posix", "pty", "tty", "crypt", "syslog", "spwd", "nis"}
 FILES = [path for room in MAY_IMPORT for path in sorted((ROOT / room).rglob("*.py"))]

@@ -12,7 +12,9 @@ if os.name == "nt":
     pytest.skip("SIGKILL and a fork server are POSIX", allow_module_level=True)
 
 from benchmarks.reliability.bank import Bank
-from benchmarks.reliability.trial import Tally, Trial
+from benchmarks.reliability.restored import Restored
+from benchmarks.reliability.trial import Tally, Trial, in_home
+from benchmarks.reliability.work import KINDS
 from schemas.settings import Settings
 from warehouse import tables as t
 from warehouse.lake import Lake
@@ -36,6 +38,38 @@ def test_commands_killed_at_random_lose_nothing_and_the_next_run_heals(trial):
     trial.run(lambda: trial.tally.kills.total() >= KILLS, rounds=30)
     assert trial.tally.wrong == []
     assert trial.tally.kills.total() >= KILLS and trial.tally.rows and trial.tally.versions
+
+
+def test_a_backup_or_restore_that_is_killed_is_no_lake_and_the_next_one_heals(bank, tmp_path):
+    drawn = [work for work in KINDS if work.name in ("backup", "restore")]
+    trial = Trial(tmp_path / "trial", bank, random.Random(5), Tally(), drawn=drawn)
+    for one in bank.inputs[:3]:
+        trial._give(one)
+    trial._heal()
+    trial.run(lambda: trial.tally.kills.total() >= KILLS // 2, rounds=8)
+    assert trial.tally.wrong == []
+    assert trial.tally.kills.keys() == {"backup", "restore"} and trial.tally.restored >= 3
+
+
+def test_the_account_sees_half_a_backup_and_half_a_restore(bank, tmp_path):
+    trial = Trial(tmp_path / "trial", bank, random.Random(0), Tally())
+    for one in bank.inputs[:2]:
+        trial._give(one)
+    trial._heal()
+    assert trial.tally.wrong == []
+    copy = Restored(trial.scene.copy, in_home(trial.scene.copy))
+    assert copy.backup_wrong() == [] and copy.at_any_moment() == []
+    next(copy.home.rglob("*.parquet")).unlink()
+    assert any("No such file" in said for said in copy.backup_wrong())
+    assert any("No such file" in said for said in copy.at_any_moment())
+    (copy.home / "RESTORING.txt").touch()
+    assert copy.at_any_moment() == [] and any("the mark" in said for said in copy.at_rest(None))
+    (copy.home / "BACKUP.txt").unlink()
+    assert any("does not say that it is a backup" in said for said in copy.backup_wrong())
+    assert any("there is no catalog" in said for said in trial.place.at_rest(trial.given))
+    trial.account.engine.dispose()
+    trial.place.account.engine.dispose()
+    copy.account.engine.dispose()
 
 
 def test_the_account_sees_what_a_kill_must_not_leave(bank, tmp_path):
@@ -75,3 +109,4 @@ def test_the_account_sees_what_a_kill_must_not_leave(bank, tmp_path):
     assert any("v00002" in said for said in trial.account.at_any_moment(trial.given))
     lake.catalog.engine.dispose()
     trial.account.engine.dispose()
+    trial.place.account.engine.dispose()

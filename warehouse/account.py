@@ -5,6 +5,7 @@ ledger, the rejects, the partitions, the window, what the training said, what th
 them disagree `wrong` says so.
 """
 
+import datetime
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -48,6 +49,9 @@ class Account:
     """Rows of which gradients were taken in each epoch, as the learner counted them; None: it did not."""
     after_window: int = 0
     """Rows right after the window that served as bootstrap; none of the above."""
+    rejected_files: list[str] = field(default_factory=list)
+    """Files of the same folders that were turned away whole when the version was made: nobody can count their rows, so
+    they are none of the above."""
     wrong: list[str] = field(default_factory=list)
     """What does not agree."""
 
@@ -73,6 +77,7 @@ def account(lake: Lake, version: int | str) -> Account:
     _from_files(lake, window, roles, told)
     _to_gradient(model, roles, told)
     _balance(window, told)
+    told.rejected_files = _rejected_files(lake, [member.rollout_id for member in window.rollouts], model.created_at)
     return told
 
 
@@ -175,6 +180,21 @@ def _rejects(lake: Lake, ids: Sequence[str]) -> defaultdict[str, dict[int, str]]
             for content_id, row_index, reason in connection.execute(query):
                 found[content_id][row_index] = reason
     return found
+
+
+def _rejected_files(lake: Lake, ids: Sequence[str], at: datetime.datetime) -> list[str]:
+    """Paths in the folders of these rollouts that stood among the rejects as whole files at this time, in order."""
+    r, j = t.rollouts.c, t.rejects.c
+    with lake.catalog.read() as connection:
+        folders = set[str]()
+        for some in _chunks(ids):
+            folders |= set(connection.scalars(sa.select(r.source).where(r.rollout_id.in_(some))))
+        whole = (
+            sa.select(j.file_path)
+            .outerjoin(t.rollouts, r.rollout_id == j.resolved_by)
+            .where(j.row_index == -1, j.rejected_at <= at, sa.or_(j.resolved_by.is_(None), r.ingested_at > at))
+        )
+        return sorted({path for path in connection.scalars(whole) if path.rpartition("/")[0] in folders})
 
 
 def _partitions(lake: Lake, window: WindowManifest) -> Iterator[tuple[str, list[int]]]:

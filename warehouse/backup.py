@@ -1,34 +1,34 @@
-"""Backup and restore of a lake, correct while the lake is in use.
+"""Backup of a lake, correct while the lake is in use; warehouse/restore.py is the way back.
 
 Arrives: a lake and a folder. Leaves: in the folder the files that the catalog names, under the same paths, and
 `catalog.sqlite`, a copy of the catalog from whichever database. The copy is taken first: files are only ever added
 behind it, and those that it names stay for the time of grace. It is put in place last: a backup that is cut off leaves
-the one before it as it was. Files that lie there already are not copied again.
-
-Restoring is the same way back: every file is proven by its hash, then one transaction fills the catalog.
+the one before it as it was, and a first one has no catalog and is refused. Files that lie there already are not copied
+again.
 """
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import sqlalchemy as sa
-from filelock import FileLock, Timeout
 
-from schemas.errors import LakeDamaged, SettingsRejected, StorageBusy
+from schemas.errors import SettingsRejected
 from warehouse import tables as t
 from warehouse.catalog import Catalog
-from warehouse.catalog_copy import copy_catalog, refuse_filled
+from warehouse.catalog_copy import copy_catalog, open_copy, remove_copy
 from warehouse.lake import Lake
+from warehouse.marks import CATALOG, alone, is_backup, mark_backup
 from warehouse.named_files import NamedFile, named_files
-from warehouse.outside_file import put_outside
-from warehouse.paths import Paths, whole_file
+from warehouse.paths import Paths, remove_unfinished, whole_file
 
 Progress = Callable[[int, int], None]
 """Called with (files done, files to do)."""
-CATALOG = "catalog.sqlite"
-_MARK = "BACKUP.txt"
-_SHOWN = 10
+PROOF = "catalog.sha256"
+"""Hashes of the backup's catalog: of the one in place, and of the one that takes its place."""
+TAKEN = "catalog.taken"
+"""In the scratch of a backup while it is being made, or where it was cut off."""
 
 
 @dataclass
@@ -42,6 +42,8 @@ class BackupReport:
     """Copied."""
     damaged: dict[str, str] = field(default_factory=dict)
     """Path -> what is wrong with the lake's own file; a good copy from before stays."""
+    note: str = ""
+    """What a person should know of it besides."""
 
 
 def backup(lake: Lake, target: Path, *, progress: Progress | None = None) -> BackupReport:
@@ -49,22 +51,26 @@ def backup(lake: Lake, target: Path, *, progress: Progress | None = None) -> Bac
 
     Raises:
         SettingsRejected: the target lies inside the home, or is another lake's home.
-        StorageBusy: the disk is full, or another backup writes there; the same call goes on from there.
+        StorageBusy: the disk is full or cannot be written, or another backup writes there; the same call goes on from
+            there.
         CatalogBusy: the catalog is locked or out of reach.
     """
     target = target.absolute()
     home = lake.paths.home.resolve()
     if home == target.resolve() or home in target.resolve().parents:
         raise SettingsRejected(f"{target} lies in the home {home}: a backup there is lost with it. Give another folder")
-    if (target / CATALOG).exists() and not (target / _MARK).exists():
+    if not is_backup(target) and any((target / name).exists() for name in (CATALOG, "experiences", "models")):
         raise SettingsRejected(f"{target} is the home of another lake, and no backup. Give another folder")
     copies = Paths(target)
     report = BackupReport()
-    with _alone(target):
-        put_outside(target / _MARK, b"A backup of a lake: pitwall --home NEW restore THIS_FOLDER\n")
-        taken = copies.scratch / "catalog.taken"
-        _remove_catalog(taken)
-        snapshot = _sqlite(taken)
+    busy = f"{target}: another backup is writing there. Wait for its end, then try again"
+    with alone(target / "backup.lock", busy):
+        mark_backup(target)
+        remove_unfinished(target)
+        remove_unfinished(copies.scratch)
+        taken = copies.scratch / TAKEN
+        remove_copy(taken)
+        snapshot = open_copy(taken)
         try:
             copy_catalog(lake.catalog, snapshot)
             files = named_files(snapshot, copies)
@@ -79,44 +85,8 @@ def backup(lake: Lake, target: Path, *, progress: Progress | None = None) -> Bac
                 connection.exec_driver_sql("PRAGMA journal_mode = DELETE")  # one file, and no log beside it
         finally:
             snapshot.engine.dispose()
-        with whole_file(target / CATALOG, copies.scratch) as out:
-            out.write(taken.read_bytes())
-        _remove_catalog(taken)
-    return report
-
-
-def restore(lake: Lake, source: Path, *, progress: Progress | None = None) -> BackupReport:
-    """Fill an empty lake from a backup; cut off, the same call goes on from there.
-
-    Raises:
-        SettingsRejected: `source` is no backup, a later release made it, or the lake is not empty.
-        LakeDamaged: files of the backup are missing or not what its catalog says. The catalog stays empty.
-        StorageBusy: the disk is full.
-    """
-    source = source.absolute()
-    if not (source / CATALOG).is_file():
-        raise SettingsRejected(f"{source}: there is no {CATALOG}, so it is no backup. Make one: pitwall backup FOLDER")
-    with lake.catalog.read() as connection:
-        refuse_filled(connection, lake.catalog)
-    taken = lake.paths.scratch / "catalog.restored"
-    _remove_catalog(taken)
-    with whole_file(taken, lake.paths.scratch) as out:
-        out.write((source / CATALOG).read_bytes())  # a copy: an older one is upgraded, and the backup is only read
-    snapshot = _sqlite(taken)
-    report, wrong = BackupReport(), {}
-    try:
-        files = named_files(snapshot, lake.paths)
-        for done, file in enumerate(files, 1):
-            if damage := _bring_back(source, lake.paths, file, report):
-                wrong[file.path] = damage
-            if progress is not None:
-                progress(done, len(files))
-        if wrong:
-            raise LakeDamaged(_told(source, wrong))
-        copy_catalog(snapshot, lake.catalog)
-    finally:
-        snapshot.engine.dispose()
-    _remove_catalog(taken)
+        _put_in_place(taken, copies)
+        remove_copy(taken)
     return report
 
 
@@ -147,24 +117,14 @@ def _back_up(lake: Lake, copies: Paths, file: NamedFile, report: BackupReport) -
     return True
 
 
-def _bring_back(source: Path, home: Paths, file: NamedFile, report: BackupReport) -> str:
-    """Copy one file, proven; what is wrong with it, else an empty text."""
-    try:
-        content = (source / file.path).read_bytes()
-    except FileNotFoundError:
-        return "" if file.may_lack else "it is not in the backup"
-    except OSError as error:
-        return f"cannot be read ({error.strerror or error})"
-    if damage := file.damage(content):
-        return damage
-    report.files += 1
-    target = home.absolute(file.path)
-    if not (target.is_file() and target.read_bytes() == content):
-        with whole_file(target, home.scratch) as out:
-            out.write(content)
-        report.copied += 1
-        report.bytes += len(content)
-    return ""
+def _put_in_place(taken: Path, copies: Paths) -> None:
+    """The copied catalog, and before it the hashes of both that can lie there: a cut between the two harms neither."""
+    content, place = taken.read_bytes(), copies.home / CATALOG
+    proofs = [content, *([place.read_bytes()] if place.is_file() else [])]
+    with whole_file(copies.home / PROOF, copies.scratch) as out:
+        out.write("".join(f"{hashlib.sha256(proof).hexdigest()}\n" for proof in proofs).encode())
+    with whole_file(place, copies.scratch) as out:
+        out.write(content)
 
 
 def _removed_meanwhile(lake: Lake, snapshot: Catalog, gone: Sequence[str]) -> None:
@@ -176,33 +136,3 @@ def _removed_meanwhile(lake: Lake, snapshot: Catalog, gone: Sequence[str]) -> No
         for path in gone:
             if (at := removed.get(path)) is not None:
                 connection.execute(t.partitions.update().where(p.path == path).values(removed_at=at))
-
-
-def _alone(target: Path) -> FileLock:
-    target.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(target / "backup.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise StorageBusy(f"{target}: another backup is writing there. Wait for its end, then try again") from error
-    return lock
-
-
-def _sqlite(path: Path) -> Catalog:
-    return Catalog.open(sa.URL.create("sqlite", database=str(path)))
-
-
-def _remove_catalog(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
-
-
-def _told(source: Path, wrong: dict[str, str]) -> str:
-    lines = [f"{path}: {why}" for path, why in list(wrong.items())[:_SHOWN]]
-    more = [f"... and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
-    told = "\n".join([*lines, *more])
-    return (
-        f"{source}: {len(wrong)} files of the backup are not what its catalog says; the catalog here stays empty."
-        f"\n{told}\n"
-        "Bring them from another copy of the backup, then call restore again"
-    )

@@ -59,7 +59,7 @@ class Catalog:
     @contextmanager
     def begin(self) -> Iterator[Connection]:
         """One write transaction; it commits at the end of the block, or not at all."""
-        with _ours(), self.engine.connect() as connection:
+        with _ours(self.engine.url), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
                 try:
@@ -78,7 +78,7 @@ class Catalog:
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view of the catalog, without a write lock."""
-        with _ours(), self.engine.connect() as connection:
+        with _ours(self.engine.url), self.engine.connect() as connection:
             if self.engine.dialect.name == "sqlite":
                 connection.exec_driver_sql("BEGIN")
                 try:
@@ -137,8 +137,8 @@ class Catalog:
                 command.upgrade(config, "head")
             except CommandError as error:
                 raise SettingsRejected(
-                    f"the catalog {self.engine.url!r} is at revision {current}, this release knows up to {REVISION}: "
-                    "a later one made it. Update pitwall here, or use a home of its own: --home FOLDER"
+                    f"the catalog {redacted(repr(self.engine.url))} is at revision {current}, this release knows up to "
+                    f"{REVISION}: a later one made it. Update pitwall here, or use a home of its own: --home FOLDER"
                 ) from error
 
 
@@ -174,18 +174,27 @@ def _revision(connection: Connection) -> str | None:
 
 
 @contextmanager
-def _ours() -> Iterator[None]:
+def _ours(url: sa.URL) -> Iterator[None]:
+    place = str(url.database) if url.get_backend_name() == "sqlite" else redacted(url.render_as_string())
     try:
         yield
     except DBAPIError as error:
-        if (ours := _error(error)) is None:
+        secret = _port_or_password(url)
+        if (ours := _error(error, place, secret)) is None:
             raise
-        raise ours from error
+        raise ours from None if secret else error
 
 
-def _error(error: DBAPIError) -> PitwallError | None:
-    """The driver's error in our words; None for what is a mistake of ours."""
-    told = redacted(str(error.orig))
+def _port_or_password(url: sa.URL) -> str:
+    """A port in a URL without a user, which is the password where a host was forgotten; else an empty text."""
+    spelled = url.render_as_string(hide_password=False)
+    return str(url.port) if url.username is None and url.port and redacted(spelled) != spelled else ""
+
+
+def _error(error: DBAPIError, place: str, secret: str) -> PitwallError | None:
+    """The driver's error in our words, and where the catalog is, without the secret; None for a mistake of ours."""
+    told = f"{place}: {redacted(str(error.orig))}"
+    told = told.replace(secret, "***") if secret else told
     name = str(getattr(error.orig, "sqlite_errorname", "")).removeprefix("SQLITE_")
     if name.startswith(("CORRUPT", "NOTADB")):
         return LakeDamaged(

@@ -5,7 +5,8 @@ Arrives: the catalog and the home. Leaves: fewer files, and an account of each w
 - a partition that no row of the catalog names, a folder of a version that was never committed, the bytes of a reject
   that no row names or that came in after all, and whatever lies in `scratch`;
 - a retired partition, unless a pinned window names it and `release_pinned` is off;
-- the files of a version that retention dropped, except manifest and card.
+- the files of a version that retention dropped, except manifest and card;
+- what a killed delivery left half-written in the engine's folder, by a name that only we give.
 
 Nothing is deleted before both clocks agree that the grace is over: the file's own time, and the catalog's time of when
 it became garbage. Where the catalog does not tell when that was, the first collection that sees the file writes it
@@ -30,6 +31,7 @@ from sqlalchemy.engine import Connection
 
 from warehouse import tables as t
 from warehouse.catalog import now
+from warehouse.engine_folder import unfinished
 from warehouse.lake import Lake
 from warehouse.litter import Known, Litter, find
 from warehouse.moment import moment
@@ -86,6 +88,7 @@ def collect(lake: Lake, *, dry_run: bool = False, progress: Progress | None = No
         done += len(some)
         if progress is not None:
             progress(done, len(due))
+    report.removed += _outside(lake, dry_run)
     return report
 
 
@@ -154,6 +157,18 @@ def _take(lake: Lake, path: Path, grace: datetime.timedelta) -> Path | None:
             aside.rename(path)
         return None
     return aside
+
+
+def _outside(lake: Lake, dry_run: bool) -> list[Litter]:
+    """Half-written files in the engine's folder; the catalog knows nothing of them, so their own time says it all."""
+    removed = []
+    for path in unfinished(lake.settings):
+        with suppress(OSError):  # the engine's folder: whatever hinders here is no matter of the lake's
+            found = path.stat()
+            if not dry_run:
+                path.unlink()
+            removed.append(Litter(str(path), "a killed delivery left it", found.st_size, found.st_mtime))
+    return removed
 
 
 def _tell(connection: Connection, removed: list[Litter]) -> None:

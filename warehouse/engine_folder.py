@@ -8,6 +8,7 @@ from pathlib import Path, PureWindowsPath
 from schemas.errors import SettingsRejected
 from schemas.settings import Settings
 from warehouse.outside_file import put_outside
+from warehouse.paths import remove_unfinished, unfinished_files
 
 POINTER = "best_model_path.txt"
 """The engine's automation reads from it the path of the policy to load."""
@@ -30,7 +31,8 @@ def check_engine_folder(settings: Settings) -> None:
 def deliver(settings: Settings, version: int, engine_json: bytes) -> Path | None:
     """Put a version where the engine looks; the policy first, then the pointer to it. None without `engine_models_dir`.
 
-    Delivered again, files that are the same already are left alone.
+    Delivered again, files that are the same already are left alone. What a killed delivery left half-written goes when
+    its grace is over; other files of the folder are never touched.
 
     Raises:
         SettingsRejected: `engine_model_name` has a placeholder other than {version}.
@@ -52,4 +54,11 @@ def deliver(settings: Settings, version: int, engine_json: bytes) -> Path | None
     policy = settings.engine_models_dir.absolute() / f"{name}.json"
     put_outside(policy, engine_json)
     put_outside(policy.with_name(POINTER), str(policy).encode())
+    remove_unfinished(policy.parent, settings.grace_days * 86400)
     return policy
+
+
+def unfinished(settings: Settings) -> list[Path]:
+    """What deliveries that were killed left half-written in the engine's folder, longer ago than the grace."""
+    folder = settings.engine_models_dir
+    return [] if folder is None else unfinished_files(folder.absolute(), settings.grace_days * 86400)

@@ -56,6 +56,12 @@ class Evaluation:
     created_at: datetime.datetime
     """UTC."""
 
+    def words(self) -> str:
+        """In a few words."""
+        if self.finished is None or self.speed is None:
+            return f"return {self.return_.mean:.1f} (evaluated)"
+        return f"{self.finished.mean:.0%} of drives finish a lap, {self.speed.mean:.1f} m/s"
+
 
 def store(
     lake: Lake,
@@ -101,6 +107,14 @@ def find_in(connection: Connection, version: int, task: str, settings: Mapping[s
     e = t.evaluations.c
     same = e.version == version, e.task == task, e.settings_id == _settings_id(_canonical(settings))
     row = connection.execute(sa.select(t.evaluations).where(*same)).mappings().first()
+    return None if row is None else _evaluation(row)
+
+
+def newest_in(connection: Connection, version: int) -> Evaluation | None:
+    """The evaluation of a version that was made last, whatever its task, within the caller's transaction."""
+    e = t.evaluations.c
+    query = sa.select(t.evaluations).where(e.version == version).order_by(e.evaluation_id.desc()).limit(1)
+    row = connection.execute(query).mappings().first()
     return None if row is None else _evaluation(row)
 
 

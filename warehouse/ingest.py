@@ -13,6 +13,7 @@ from pathlib import Path
 
 from schemas.errors import RolloutRejected
 from warehouse import ledger
+from warehouse.breadth import Breadth
 from warehouse.ingest_report import IngestReport
 from warehouse.lake import Lake
 from warehouse.landing import Landed, engine_order, look
@@ -96,7 +97,7 @@ class _Ingest:
     def bring_in(self, files: list[Landed], first_look: _Looks | None = None) -> _Looks:
         """Read and commit in batches; returns files that do not parse but may still be growing, and how they looked."""
         unready: _Looks = {}
-        load = Load()
+        load, breadth = Load(), None
         done = self.total - len(files)
         for landed in files:
             done += 1
@@ -107,7 +108,10 @@ class _Ingest:
                 try:
                     if source.damage:
                         raise RolloutRejected(source.damage)
-                    load.files[source.content_id] = source, read(source.content, source.content_id)
+                    reading = read(source.content, source.content_id)
+                    breadth = breadth or Breadth(self.lake)
+                    breadth.admit(reading)
+                    load.files[source.content_id] = source, reading
                 except RolloutRejected as error:
                     if source.fresh and first_look is None:
                         unready[landed] = source.look
@@ -117,7 +121,7 @@ class _Ingest:
                         load.turned_away.append((source, str(error)))
             if load.rows >= self.lake.settings.batch_rows or load.bytes >= MAX_BYTES:
                 self._commit(load)
-                load = Load()
+                load, breadth = Load(), None
             self.progress(done - len(unready), self.total, self.report.experiences + load.rows)
         self._commit(load)
         self.progress(self.total - len(unready), self.total, self.report.experiences)

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from schemas.errors import SettingsRejected
 from schemas.settings import Settings
 from warehouse.catalog import Catalog
+from warehouse.marks import refuse_marked
 from warehouse.paths import Paths
 
 
@@ -22,11 +23,11 @@ class Lake:
     catalog: Catalog
 
     @classmethod
-    def open(cls, settings: Settings) -> "Lake":
-        """Open (and on first use create) the lake of these settings.
+    def open(cls, settings: Settings, *, restoring: bool = False) -> "Lake":
+        """Open (and on first use create) the lake of these settings; `restoring` also one that is half restored.
 
         Raises:
-            SettingsRejected: the home cannot be made, or the catalog's URL is unusable.
+            SettingsRejected: the home cannot be made, is a backup or half restored, or the catalog's URL is unusable.
             CatalogBusy: the catalog is locked or out of reach.
         """
         home = settings.home.absolute()
@@ -36,5 +37,6 @@ class Lake:
             raise SettingsRejected(
                 f"home {home} cannot be made ({error.strerror}). Give another: --home FOLDER"
             ) from error
+        refuse_marked(home, restoring=restoring)
         url = settings.catalog or sa.URL.create("sqlite", database=str(home / "catalog.sqlite"))
         return cls(settings, Paths(home), Catalog.open(url))

@@ -35,6 +35,27 @@ def new_to_training(lake: Lake, rollout_ids: Sequence[str]) -> list[str]:
     return [rollout for rollout in dict.fromkeys(rollout_ids) if rollout not in known]
 
 
+def waiting(lake: Lake) -> int:
+    """How many rollouts of the lake no version was trained on; of a mended file only the newest counts."""
+    r = t.rollouts.c
+    used = sa.select(t.window_rollouts.c.rollout_id).join(
+        t.models, t.models.c.window_id == t.window_rollouts.c.window_id
+    )
+    live = r.superseded_by.is_(None), r.dropped_at.is_(None)
+    with lake.catalog.read() as connection:
+        return int(connection.scalar(sa.select(sa.func.count()).where(*live, r.rollout_id.not_in(used))) or 0)
+
+
+def runs_of(lake: Lake, rollout_ids: Sequence[str]) -> list[str]:
+    """The runs of these rollouts, by name."""
+    found: set[str] = set()
+    with lake.catalog.read() as connection:
+        for start in range(0, len(rollout_ids), _CHUNK):
+            some = t.rollouts.c.rollout_id.in_(rollout_ids[start : start + _CHUNK])
+            found.update(connection.scalars(sa.select(t.rollouts.c.run_id).where(some).distinct()))
+    return sorted(found)
+
+
 def twin(lake: Lake, parent: int | None, window_id: str, config: dict[str, Any]) -> int | None:
     """The first version of the same parent, rows and configuration, if there is one.
 

@@ -6,6 +6,8 @@ Arrives: the home folder, identities. Leaves: paths below the home, as the catal
 import errno
 import os
 import re
+import stat
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +17,8 @@ from typing import IO
 from urllib.parse import quote
 
 from schemas.errors import StorageBusy
+
+_UNFINISHED = re.compile(r"pitwall-[0-9a-f]{32}\.tmp")
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,10 @@ class Paths:
         """The folder of a version."""
         return self.models / f"v{version:05d}"
 
+    def report(self, version: int) -> Path:
+        """The report of a version: a page that can be made again, and no part of the lake."""
+        return self.home / "reports" / f"v{version:05d}.html"
+
     def relative(self, path: Path) -> str:
         """As the catalog stores it."""
         return path.relative_to(self.home).as_posix()
@@ -89,7 +97,7 @@ def whole_file(target: Path, scratch: Path) -> Iterator[IO[bytes]]:
     Raises:
         StorageBusy: the disk is full or another program holds the file.
     """
-    unfinished = scratch / f"{uuid.uuid4().hex}.tmp"
+    unfinished = scratch / f"pitwall-{uuid.uuid4().hex}.tmp"
     try:
         scratch.mkdir(parents=True, exist_ok=True)
         with unfinished.open("wb") as file:
@@ -108,11 +116,36 @@ def whole_file(target: Path, scratch: Path) -> Iterator[IO[bytes]]:
             unfinished.unlink(missing_ok=True)
 
 
+def remove_unfinished(folder: Path, older_than: float = 0) -> list[Path]:
+    """Delete what killed processes left half-written in `folder`, last written to so many seconds ago; returns it."""
+    removed = []
+    for path in unfinished_files(folder, older_than):
+        with suppress(OSError):  # of another user, or gone meanwhile: the next call looks again
+            path.unlink()
+            removed.append(path)
+    return removed
+
+
+def unfinished_files(folder: Path, older_than: float = 0) -> list[Path]:
+    """Temporary files of `whole_file` in a folder, by a name that nobody else gives."""
+    ours = [path for path in folder.glob("pitwall-*.tmp") if _UNFINISHED.fullmatch(path.name)]
+    return sorted(path for path in ours if (found := _age(path)) is not None and found >= older_than)
+
+
 def what_helps(error: OSError) -> str:
     """What a person can do where a file cannot be written."""
     if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and os.name != "nt":
         return "Give this user the right to write there"
     return "Free the disk or close the program that holds it"
+
+
+def _age(path: Path) -> float | None:
+    """Seconds since a file was last written to; None when it is gone, or no file."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    return time.time() - found.st_mtime if stat.S_ISREG(found.st_mode) else None
 
 
 def made_young(target: Path) -> bool:

@@ -7,6 +7,7 @@ experiences and whose configuration is locked.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
+from difflib import get_close_matches
 from typing import Any
 
 import duckdb
@@ -25,6 +26,7 @@ from warehouse.views import views, with_sources
 _ANY_VIEW = re.compile(r"show|query|query_table|information_schema|(duckdb|pg|pragma)_\w+")
 """Words of statements that can reach a view without its name."""
 _LISTEN_SECONDS = 0.1
+_NO_TABLE = re.compile(r'Catalog Error: Table (?P<function>Function )?with name "?(?P<name>[^\s"]+?)"? does not exist')
 
 
 def run(
@@ -107,10 +109,21 @@ def _interruptible(connection: duckdb.DuckDBPyConnection, work: Callable[[], pa.
 
 
 def _ours(lake: Lake, error: duckdb.Error) -> LakeDamaged | QueryRejected:
-    message = str(error).strip()
+    message = _with_our_names(str(error).strip())
     if lake.paths.experiences.as_posix() in message and not isinstance(error, duckdb.PermissionException):
         return LakeDamaged(f"{message}\nThe catalog lists this partition; restore the file from a copy.")
     return QueryRejected(f"{message}\n{_hint(error)}")
+
+
+def _with_our_names(message: str) -> str:
+    """DuckDB suggests names of tables that lead nowhere here, since only the views that a statement names are there."""
+    found = _NO_TABLE.match(message)
+    if found is None:
+        return message
+    near = [] if found["function"] else get_close_matches(found["name"].casefold(), views(), n=1)
+    first, *rest = message.splitlines()
+    ours = [f'Did you mean "{name}"?' for name in near]
+    return "\n".join([first, *ours, *(line for line in rest if not line.startswith("Did you mean "))])
 
 
 def _distinct(table: pa.Table) -> pa.Table:

@@ -12,7 +12,6 @@ from functools import cached_property
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from schemas.errors import RewardRejected
@@ -83,6 +82,8 @@ def scored(lake: Lake, table: pa.Table, reward: Reward) -> pa.Table:
     Raises:
         RewardRejected: the formula gives no finite number for a row; the text names file and row.
     """
+    import pyarrow.compute as pc  # a tenth of a second, which a query does not need
+
     spelled: dict[str, list[str]] = defaultdict(list)
     for name in table.column_names:  # the same term in another spelling is the same column in SQL
         spelled[name.casefold()].append(name)

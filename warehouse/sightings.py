@@ -29,10 +29,11 @@ def sightings(lake: Lake, *, rollout: str | None = None, run: str | None = None,
     """The versions that saw a rollout (its id, the beginning of it, or its file's name), a row of it, or a run.
 
     Raises:
-        SettingsRejected: neither a rollout nor a run is given, or a row without a rollout.
+        SettingsRejected: neither a rollout nor a run is given, a row without a rollout, or an empty name, with which
+            every id begins.
         NotRegistered: nothing in the lake has this name, or the file has no such row.
     """
-    if rollout is None and (run is None or row is not None):
+    if rollout == "" or (rollout is None and (run is None or row is not None)):
         raise SettingsRejected("whom did what see? Give --rollout FILE_OR_ID (and --row N), or --run RUN")
     r = t.rollouts.c
     query = sa.select(r.rollout_id, r.file_name, r.run_id, r.rows, r.rows_in_file, r.superseded_by)

@@ -6,14 +6,11 @@ Arrives: a lake. Leaves: a `Verification`: what is damaged, what hangs on it, wh
 import time
 from collections.abc import Callable
 
-from schemas.errors import LakeDamaged, SettingsRejected
-from schemas.settings import Settings
 from warehouse.catalog_check import damaged_catalog, damaged_windows
 from warehouse.lake import Lake
 from warehouse.leftovers import leftovers
 from warehouse.model_check import broken_aliases, damaged_models, model_files
 from warehouse.partition_check import damaged_partitions, partitions
-from warehouse.paths import Paths
 from warehouse.reject_check import damaged_rejects, rejected_files
 from warehouse.verification import Verification
 
@@ -59,22 +56,3 @@ def verify(lake: Lake, *, deep: bool = False, progress: Progress | None = None) 
     }
     found.seconds = time.perf_counter() - began
     return found
-
-
-def check_home(settings: Settings) -> None:
-    """Whether there is a lake to look at: opening one that is not there would make it.
-
-    Raises:
-        SettingsRejected: there is no lake in this home.
-        LakeDamaged: there are a lake's files, but the catalog that named them is gone.
-    """
-    home = settings.home.absolute()
-    if settings.catalog or (home / "catalog.sqlite").is_file():
-        return
-    paths = Paths(home)
-    if not any(folder.is_dir() for folder in (paths.experiences, paths.models, paths.rejects)):
-        raise SettingsRejected(f"home {home} holds no lake. Give the one that does: --home FOLDER")
-    raise LakeDamaged(
-        f"{home / 'catalog.sqlite'}: is gone, though a lake's files lie beside it. Restore it from a backup of the "
-        "lake, or name the catalog that knows them: --catalog URL. Nothing else before: it would begin a new one"
-    )

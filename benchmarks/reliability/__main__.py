@@ -4,7 +4,7 @@ import json
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -28,7 +28,10 @@ def main(
     ] = "",
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of lines.")] = False,
 ) -> None:
-    """Kill ingest, training, publishing and promotion at random; exit code 1 where anything was found wrong."""
+    """Kill ingest, training, publishing, promotion, upkeep, backup and restore at random.
+
+    Exit code 1 where anything was found wrong.
+    """
     random, tally, began = Random(seed), Tally(), time.perf_counter()
     bank = Bank.make(seed)
 
@@ -37,8 +40,8 @@ def main(
 
     while not enough() and not tally.wrong:
         folder = Path(tempfile.mkdtemp(prefix="pitwall-reliability-"))
-        with _database(server) as url:
-            Trial(folder, bank, random, tally, url).run(enough, ROUNDS)
+        with _databases(server) as new_url:
+            Trial(folder, bank, random, tally, new_url(), new_url).run(enough, ROUNDS)
         if not tally.wrong:
             shutil.rmtree(folder)
         print(f"{time.perf_counter() - began:6.0f} s  {tally.kills.total()} kills in {tally.lakes} lakes", flush=True)
@@ -48,22 +51,29 @@ def main(
 
 
 @contextmanager
-def _database(server: str) -> Iterator[str]:
-    """URL of a new database on this server; nothing without one: SQLite in the home."""
+def _databases(server: str) -> Iterator[Callable[[], str]]:
+    """Gives URLs of new databases on this server; nothing without one: SQLite in the home."""
     if not server:
-        yield ""
+        yield lambda: ""
         return
     import sqlalchemy as sa
 
-    name = f"pitwall_reliability_{time.time_ns()}"
     engine = sa.create_engine(server, isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
-    with engine.connect() as connection:
-        connection.exec_driver_sql(f"create database {name}")
+    made: list[str] = []
+
+    def new_url() -> str:
+        name = f"pitwall_reliability_{time.time_ns()}"
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"create database {name}")
+        made.append(name)
+        return sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+
     try:
-        yield sa.make_url(server).set(database=name).render_as_string(hide_password=False)
+        yield new_url
     finally:
         with engine.connect() as connection:
-            connection.exec_driver_sql(f"drop database {name} with (force)")
+            for name in made:
+                connection.exec_driver_sql(f"drop database {name} with (force)")
 
 
 def _lines(tally: Tally) -> str:
@@ -77,6 +87,7 @@ def _lines(tally: Tally) -> str:
             f"undisturbed   {tally.undisturbed.total():,}: {left}",
             f"healed        {tally.heals:,} times in {tally.lakes:,} lakes; {tally.rows:,} rows and "
             f"{tally.versions:,} versions held against what was given",
+            f"restored      {tally.restored:,} backups; upkeep deleted {tally.collected:,} partitions",
             f"found wrong   {len(tally.wrong):,}",
             *tally.wrong[:20],
         ]

@@ -3,8 +3,10 @@
 Arrives: a home, the URL of its catalog, what the engine gave. Leaves: sentences about what is wrong.
 """
 
+import datetime
 import hashlib
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +19,14 @@ import sqlalchemy as sa
 
 from benchmarks.reliability.bank import Input
 
+GRACE = datetime.timedelta(days=7)
+_WAITING = (
+    ("partitions", "partition_id", "retired_at"),
+    ("garbage", "path", "first_seen_at"),
+    ("windows", "window_id", "created_at"),
+    ("windows", "window_id", "used_at"),
+)
+"""Table, key and time of what the grace counts from."""
 _REJECTED = "select content_id, row_index, file_path, resolved_by from rejects"
 
 
@@ -72,6 +82,32 @@ class Account:
             wrong += [f"{path}: {said}" for said in self._rows(rollouts[content], one)]
         return [*wrong, *self._engine()]
 
+    def rows(self, tables: Iterable[str]) -> int:
+        """Rows of these tables."""
+        with self._catalog() as ask:
+            return 0 if ask is None else sum(ask(f"select count(*) from {name}")[0][0] for name in tables)
+
+    def collected(self) -> int:
+        """Partitions whose file was deleted, because others hold their rows."""
+        with self._catalog() as ask:
+            return ask("select count(*) from partitions where removed_at is not null")[0][0] if ask else 0
+
+    def let_days_pass(self, days: float) -> None:
+        """Make what waits for the end of its grace so much older, in the catalog and on the disk."""
+        back = datetime.timedelta(days=days)
+        with self.engine.begin() as connection:
+            for table, key, column in _WAITING:
+                query = f"select {key}, {column} from {table} where {column} is not null"
+                for identity, at in connection.exec_driver_sql(query).all():
+                    earlier = sa.text(f"update {table} set {column} = :at where {key} = :identity")
+                    at = _time(at) - back
+                    value = f"{at:%Y-%m-%d %H:%M:%S.%f}" if self.sqlite else at
+                    connection.execute(earlier, {"at": value, "identity": identity})
+        for path in self.home.rglob("*"):
+            if not path.name.startswith("catalog.sqlite"):
+                at = path.stat().st_mtime - days * 86400
+                os.utime(path, (at, at))
+
     def _rows(self, rollout: Any, one: Input) -> Iterator[str]:  # noqa: ANN401 - a row of the catalog
         assert one.document is not None
         table = pq.read_table(self.home / rollout.path).slice(rollout.first_row, rollout.rows).sort_by("row_index")
@@ -103,11 +139,16 @@ class Account:
         yield from (f"rollouts lie in partition {name}, which is not there" for name in members)
 
     def _windows(self, ask: Any) -> Iterator[str]:  # noqa: ANN401
+        """Those of a version, or selected within the grace; the partitions of others may have been deleted."""
         found: Counter[str] = Counter()
+        used = {row.window_id for row in ask("select window_id from models where window_id is not null")}
+        for row in ask("select window_id, coalesce(used_at, created_at) as at from windows"):
+            if _time(row.at) > datetime.datetime.now(datetime.UTC).replace(tzinfo=None) - GRACE:
+                used.add(row.window_id)
         query = "select w.window_id, w.rows, p.path from window_rollouts w join partitions p using (partition_id)"
         for row in ask(query):
             found[row.window_id] += row.rows
-            if not (self.home / row.path).is_file():
+            if row.window_id in used and not (self.home / row.path).is_file():
                 yield f"window {row.window_id}: {row.path} is gone"
         for row in ask("select window_id, rows from windows"):
             if found[row.window_id] != row.rows:
@@ -167,6 +208,11 @@ class Account:
                 yield lambda statement: connection.exec_driver_sql(statement).all()
             else:
                 yield None
+
+
+def _time(stored: "datetime.datetime | str") -> datetime.datetime:
+    """A time of either database."""
+    return datetime.datetime.fromisoformat(stored) if isinstance(stored, str) else stored
 
 
 def _identity(one: Input) -> str:

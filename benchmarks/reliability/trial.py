@@ -6,10 +6,11 @@ Arrives: a home, inputs, a random source. Leaves: how many were killed, where, a
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -19,12 +20,15 @@ from random import Random
 from benchmarks.reliability import worker
 from benchmarks.reliability.account import Account
 from benchmarks.reliability.bank import Bank, Input
-from benchmarks.reliability.work import KINDS, Scene, Work
+from benchmarks.reliability.restored import Restored
+from benchmarks.reliability.work import KINDS, OVERTAKEN, Scene, Work
 
 AT_ONCE = 3
 """Processes of a round."""
 HEALS_EVERY = 8
 """Rounds."""
+DAYS = 8.0
+"""That seem to pass after a lake has healed: more than the grace of seven, so that upkeep deletes what it joined."""
 PATIENCE = 60.0
 """Seconds after which a command counts as hung."""
 _SECONDS, _STEPS = 0.5, {"files": 40, "catalog": 200}
@@ -45,6 +49,10 @@ class Tally:
     rows: int = 0
     """That were held against the files they came from."""
     versions: int = 0
+    restored: int = 0
+    """Backups that came back, each held against the backup."""
+    collected: int = 0
+    """Partitions that upkeep joined into others and deleted a time of grace later."""
     wrong: list[str] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     """How long each kind of work takes, as last seen."""
@@ -60,25 +68,40 @@ class _Running:
     dies_after: float | None
     fated: bool
     """Whether it is to be killed, by the clock or at a step."""
+    place: Restored | None
+    """Of a restore."""
 
 
 class Trial:
     """One lake; `until` says after how many kills in all it is enough."""
 
-    def __init__(self, folder: Path, bank: Bank, random: Random, tally: Tally, url: str = "") -> None:
+    def __init__(
+        self,
+        folder: Path,
+        bank: Bank,
+        random: Random,
+        tally: Tally,
+        url: str = "",
+        new_url: Callable[[], str] = lambda: "",
+        drawn: Sequence[Work] = KINDS,
+    ) -> None:
+        """`url` of the catalog and `new_url` of an empty one for each restored lake; empty: SQLite in its home."""
+        self.drawn = drawn
         self.folder, self.bank, self.random, self.tally = folder, bank, random, tally
         self.home, self.exports = folder / "home", folder / "exports"
         self.policies, self.models, self.logs = folder / "policies", folder / "Models", folder / "logs"
         for place in (self.exports, self.policies, self.models, self.logs):
             place.mkdir(parents=True)
-        self.url = url or f"sqlite:///{(self.home / 'catalog.sqlite').as_posix()}"
+        self.url, self.new_url = url or in_home(self.home), new_url
         self.account = Account(self.home, self.url, self.exports, self.models)
         self.source_files = random.choice(("keep", "keep", "archive", "delete"))
         self.given: dict[str, Input] = {}
         self.waiting = list(bank.inputs)
         self.numbers = iter(range(1, 1_000_000))
-        self.scene = Scene(self.exports, self.policies, random, self._new_policy)
+        self.scene = Scene(self.exports, self.policies, folder / "copy", random, self._new_policy)
+        self.place = self._new_place()
         self.context = forkserver()
+        self.collected = 0
 
     def run(self, enough: Callable[[], bool], rounds: int) -> None:
         """So many rounds, or until it is enough; then heal, and hold every row against its file."""
@@ -93,10 +116,11 @@ class Trial:
                 self._heal()
         self._heal()
         self.account.engine.dispose()
+        self.place.account.engine.dispose()
 
     def _round(self) -> None:
         """Several commands at once; after each kill a look, while the others run on."""
-        works = self.random.choices(KINDS, [work.weight for work in KINDS], k=AT_ONCE)
+        works = self.random.choices(self.drawn, [work.weight for work in self.drawn], k=AT_ONCE)
         running = [self._start(work, fated=self.random.random() < 0.9) for work in works]
         while running:
             now = time.perf_counter()
@@ -116,13 +140,17 @@ class Trial:
     def _heal(self) -> None:
         """One undisturbed run of each kind of work mends whatever was left; then everything is counted."""
         self.tally.heals += 1
-        for work in KINDS:
+        before = self.place
+        for work in (*KINDS, KINDS[-1]):  # the first restore ends what was begun, the second begins anew
+            last = self.place
             one = self._start(work, fated=False)
             one.process.join(PATIENCE)
             if one.process.is_alive():
                 self._hung([one])
                 return
-            self._ended(one)
+            self._ended(one, self.given if work.elsewhere and last is not before else None)
+        if self.place is last:
+            self._wrong("after healing", ["the backup was not restored"])
         self._wrong("after healing", self.account.at_rest(self.given))
         from schemas.settings import Settings
         from warehouse.lake import Lake
@@ -134,10 +162,14 @@ class Trial:
         self._wrong("pitwall verify", [f"{damage.place}: {damage.found}" for damage in found.damages])
         self.tally.rows += found.checked["rows"]
         self.tally.versions += found.checked["versions"]
+        self.tally.collected += self.account.collected() - self.collected
+        self.collected = self.account.collected()
+        self.account.let_days_pass(DAYS)
 
     def _start(self, work: Work, *, fated: bool) -> _Running:
         log = self.logs / f"{next(self.numbers):06d}-{work.name}.log"
-        words = ["--home", str(self.home), "--catalog", self.url, *work.words(self.scene)]
+        home, url = (self.place.home, self.place.url) if work.elsewhere else (self.home, self.url)
+        words = ["--home", str(home), "--catalog", url, *work.words(self.scene)]
         by_clock = fated and self.random.random() < 0.5
         seconds = self.random.uniform(0, 1.2 * self.tally.seconds.get(work.name, _SECONDS))
         kind = self.random.choice(list(worker.STEPS))
@@ -151,16 +183,23 @@ class Trial:
         arguments = (words, log, step if fated and not by_clock else None, settings)
         process = self.context.Process(target=worker.run, args=arguments)
         process.start()
-        return _Running(work, process, log, time.perf_counter(), seconds if by_clock else None, fated)
+        place = self.place if work.elsewhere else None
+        return _Running(work, process, log, time.perf_counter(), seconds if by_clock else None, fated, place)
 
-    def _ended(self, one: _Running) -> None:
+    def _ended(self, one: _Running, given: dict[str, Input] | None = None) -> None:
+        """Count it, look; with `given` a restore must have brought all of that back."""
         code, name = one.process.exitcode, one.work.name
         told = one.log.with_suffix(".steps")
         steps = told.read_text() if told.is_file() else ""
         if code == -signal.SIGKILL:
             self.tally.kills[name] += 1
             self.tally.moments["by the clock" if one.dies_after is not None else steps or "before its first step"] += 1
-            self._wrong(f"after {name} was killed ({steps or 'by the clock'})", self.account.at_any_moment(self.given))
+            found = self.account.at_any_moment(self.given)
+            if name == "backup":
+                found += Restored(self.scene.copy, in_home(self.scene.copy)).backup_wrong()
+            if one.place is not None:
+                found += one.place.at_any_moment()
+            self._wrong(f"after {name} was killed ({steps or 'by the clock'})", found)
             return
         self.tally.undisturbed[name] += 1
         if steps.startswith("{"):
@@ -169,6 +208,10 @@ class Trial:
         said = one.log.read_text()
         if code not in (0, 3) and not any(excuse in said for excuse in one.work.excuses):
             self._wrong(f"{name}, which nobody disturbed, ended with {code}", [said])
+        if one.place is self.place and (code == 0 or OVERTAKEN in said):
+            self.tally.restored += code == 0
+            self._wrong("after a restore", self.place.at_rest(given) if code == 0 else [])
+            self.place = self._new_place()
 
     def _hung(self, running: list[_Running]) -> None:
         for one in running:
@@ -188,6 +231,15 @@ class Trial:
             path.write_bytes(one.content)
         self.given[path.as_posix()] = one
 
+    def _new_place(self) -> Restored:
+        """An empty home for the next restores; the last one's is not needed any more."""
+        if "place" in vars(self):
+            self.place.account.engine.dispose()
+            if not self.tally.wrong:
+                shutil.rmtree(self.place.home, ignore_errors=True)
+        home = self.folder / "again" / str(next(self.numbers))
+        return Restored(home, self.new_url() or in_home(home))
+
     def _new_policy(self) -> Path:
         number = next(self.numbers)
         path = self.policies / f"policy-{number}.json"
@@ -196,6 +248,11 @@ class Trial:
 
     def _wrong(self, when: str, found: list[str]) -> None:
         self.tally.wrong += [f"{self.folder.name}, {when}: {said}" for said in found]
+
+
+def in_home(home: Path) -> str:
+    """URL of the SQLite catalog of a home, or of a backup."""
+    return f"sqlite:///{(home / 'catalog.sqlite').as_posix()}"
 
 
 def forkserver() -> ForkServerContext:

@@ -18,6 +18,8 @@ class Scene:
     exports: Path
     policies: Path
     """A file of new weights in it for each import."""
+    copy: Path
+    """The lake's backup."""
     random: Random
     new_policy: Callable[[], Path]
 
@@ -31,7 +33,9 @@ class Work:
     """How often it is drawn."""
     words: Callable[[Scene], list[str]]
     excuses: tuple[str, ...] = ()
-    """Words of a message with which it may end where the lake is still too empty."""
+    """Words of a message with which it may end where the lake is still too empty, or another process at the same."""
+    elsewhere: bool = False
+    """Whether it fills a lake of its own instead of working on the common one."""
 
 
 def _train(scene: Scene) -> list[str]:
@@ -44,11 +48,16 @@ def _promote(scene: Scene) -> list[str]:
     return ["models", "promote", scene.random.choice(("1", "latest")), "--alias", alias]
 
 
+OVERTAKEN = "another state of this backup"
+"""A restore was killed after its last transaction, and the backup renewed: that home keeps what it has."""
+_NOT_RESTORED = ("so it is no backup", "this backup was cut off", "another restore is at work there", OVERTAKEN)
 KINDS: tuple[Work, ...] = (
     Work("ingest", 4, lambda scene: ["ingest", str(scene.exports)]),
     Work("train", 3, _train, ("selects 0 rollouts", "no row")),
     Work("publish", 3, lambda scene: ["models", "import", str(scene.new_policy())]),
     Work("promote", 2, _promote, ("the registry is empty",)),
     Work("maintain", 2, lambda scene: ["maintain"]),
+    Work("backup", 2, lambda scene: ["backup", str(scene.copy)], ("another backup is writing there",)),
+    Work("restore", 2, lambda scene: ["restore", str(scene.copy)], _NOT_RESTORED, elsewhere=True),
 )
 """Each is run again, undisturbed, when a lake heals; in this order."""

@@ -20,6 +20,7 @@ PRELOADED = [
     *("alembic.config", "sqlalchemy.dialects.sqlite.pysqlite", "pydoc", "colorsys", "rich.table", "rich.progress"),
     *("sqlite3.dbapi2", "numpy.ma", "numpy.random", "numpy.ctypeslib", "pyarrow.compute", "polars._utils.parquet"),
     *("rich._emoji_codes", "typer._adapters", "flows.publishing", "warehouse.registry"),
+    *("flows.upkeep", "warehouse.backup", "warehouse.restore"),
     *("psycopg", "sqlalchemy.dialects.postgresql.psycopg"),
 ]
 """What a server imports before it forks."""

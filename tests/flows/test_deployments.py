@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 from flows.importing import import_policy
+from pitwall.up import AUTOMATION
 from schemas.settings import Settings
 from warehouse import registry
 from warehouse.lake import Lake
@@ -41,10 +42,16 @@ class Running:
     def said(self) -> str:
         return (self.root / "up.log").read_text(encoding="utf-8")
 
-    def command(self, *words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
-        """A second terminal in the same folder: no variable of Prefect or Pitwall is set."""
+    def command(self, *words: str, timeout: float = 120, **env: str) -> subprocess.CompletedProcess[str]:
+        """A second terminal in the same folder: no variable of Prefect or Pitwall is set but `env`."""
         return subprocess.run(
-            words, cwd=self.root, env=self.env, capture_output=True, encoding="utf-8", errors="replace", timeout=timeout
+            words,
+            cwd=self.root,
+            env=self.env | env,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            timeout=timeout,
         )
 
     def ask(self, path: str, body: object) -> Any:
@@ -55,6 +62,10 @@ class Running:
         )
         with urllib.request.urlopen(request, timeout=30) as answer:
             return json.load(answer)
+
+    def events(self, name: str) -> list[dict[str, Any]]:
+        """The newest first."""
+        return list(self.ask("events/filter", {"filter": {"event": {"name": [name]}}})["events"])
 
     def runs(self, flow: str, **conditions: Any) -> list[dict[str, Any]]:
         wanted = {"flows": {"name": {"any_": [flow]}}, "flow_runs": conditions, "limit": 200}
@@ -83,7 +94,7 @@ def up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     port = _free_port()
     toml = (CHECKOUT / "prefect.toml").read_text(encoding="utf-8")
     (root / "prefect.toml").write_text(toml.replace(":4200/", f":{port}/"), encoding="utf-8")
-    (root / "pitwall.toml").write_text('landing = "samples/session_a"\n', encoding="utf-8")
+    (root / "pitwall.toml").write_text('landing = "samples/session_a"\nnew_rollouts = 5\n', encoding="utf-8")
     lake = Lake.open(Settings(home=root / "pitwall-data", catalog=""))
     import_policy(lake, gzip.decompress((root / "samples" / "policy.json.gz").read_bytes()), "policy.json")
     lake.catalog.engine.dispose()
@@ -116,24 +127,86 @@ def came(up: Running) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def trained(up: Running, came: dict[str, Any]) -> list[dict[str, Any]]:
-    """Two trainings, one after the other."""
-    return [up.run("train/ppo") for _ in range(2)]
+    """Two trainings by hand, asked for at once, after the one that the automation began."""
+    _until(lambda: up.runs("train", tags={"all_": ["v2"]}, state={"type": {"any_": ["COMPLETED"]}}), 60)
+    (up.root / "pitwall-data" / "reports").mkdir()
+    (up.root / "pitwall-data" / "reports" / "v00004.html").write_text("<h1>Version 4</h1>", encoding="utf-8")
+    for _ in range(2):
+        asked = up.command(*PREFECT, "deployment", "run", "train/ppo")
+        assert asked.returncode == 0, asked.stdout + asked.stderr
+
+    def done() -> list[dict[str, Any]]:
+        return [run for run in up.runs("train", state={"type": {"any_": ["COMPLETED"]}}) if not run["auto_scheduled"]]
+
+    _until(lambda: len(done()) == 3, 150)
+    return sorted(done(), key=lambda run: run["start_time"])
 
 
-def test_an_ingest_says_in_its_name_and_state_what_it_did(up: Running, came: dict[str, Any]) -> None:
-    assert came["name"] == "ingest session_a"
+def test_an_ingest_says_in_its_name_tags_and_state_what_it_did(up: Running, came: dict[str, Any]) -> None:
     assert came["state"]["type"] == "COMPLETED"
-    first = [run for run in up.runs("ingest") if "10,240 experiences in" in ((run["state"] or {}).get("message") or "")]
-    assert len(first) == 1  # this one, or the scheduled one that was faster
+    # this one, or the scheduled one that was faster
+    [first] = [run for run in up.runs("ingest") if "10,240 experiences in" in (run["state"]["message"] or "")]
+    assert first["name"] == "ingest session_a: 5 rollouts"
+    assert {"pitwall", "ingest", "session_a"} <= set(first["tags"])
 
 
-def test_training_by_the_documented_command_ends_completed_twice(up: Running, trained: list[dict[str, Any]]) -> None:
-    assert [run["state"]["type"] for run in trained] == ["COMPLETED", "COMPLETED"]
-    assert [run["name"] for run in trained] == ["train newest-20", "train newest-20"]
+def test_the_automation_trains_when_enough_rollouts_have_landed(up: Running, trained: list[dict[str, Any]]) -> None:
+    automatic, *_ = trained
+    assert automatic["parameters"]["at_least_new"] is None
+    assert automatic["created_by"]["type"] == "AUTOMATION"
+    assert (automatic["name"], automatic["state"]["name"]) == ("train v2 from v1, newest-20", "Completed")
+    assert {"pitwall", "train", "v2", "session_a"} <= set(automatic["tags"])
+    assert [event["payload"] for event in up.events("pitwall.dataset.ready")] == [{"new_rollouts": 5, "wanted": 5}]
+
+
+def test_deploying_again_leaves_one_automation(up: Running) -> None:
+    again = up.command(*PREFECT, "--no-prompt", "deploy", "--name", "ppo", PITWALL_ROOT=str(up.root))
+    assert again.returncode == 0, again.stdout + again.stderr
+    [automation] = up.ask("automations/filter", {})
+    assert (automation["name"], automation["enabled"]) == (AUTOMATION, True)
+
+
+def test_two_trainings_asked_for_at_once_run_one_after_the_other(up: Running, trained: list[dict[str, Any]]) -> None:
+    _, first, second = trained
+    assert first["end_time"] <= second["start_time"]
+    assert [run["name"] for run in trained[1:]] == ["train v3 from v1, newest-20", "train v4 from v1, newest-20"]
     lake = Lake.open(Settings(home=up.root / "pitwall-data", catalog=""))
     models = registry.versions(lake)
     lake.catalog.engine.dispose()
-    assert [(model.version, model.parent) for model in models[:3]] == [(1, None), (2, 1), (3, 1)]
+    assert [(model.version, model.parent) for model in models[:4]] == [(1, None), (2, 1), (3, 1), (4, 1)]
+
+
+def test_what_happened_is_on_the_feed_with_its_numbers(up: Running, trained: list[dict[str, Any]]) -> None:
+    _until(lambda: len(up.events("pitwall.version.published")) == 3, 20)
+    event = next(one for one in up.events("pitwall.version.published") if one["payload"]["version"] == 2)
+    assert event["resource"]["prefect.resource.id"] == "pitwall.model/pitwall-data/v00002"
+    assert event["payload"]["parent"] == 1 and event["payload"]["kl"] > 0
+    assert {one["prefect.resource.role"] for one in event["related"]} >= {"lake", "flow-run", "deployment"}
+    [landed] = up.events("pitwall.rollouts.landed")
+    assert landed["payload"] == {
+        "rollouts": 5, "experiences": 10240, "rejected_files": 0, "rejected_rows": 0, "untrained": 5,
+    }  # fmt: skip
+    assert "pitwall.run/session_a" in [one["prefect.resource.id"] for one in landed["related"]]
+
+
+def test_plain_commands_in_this_folder_are_on_the_feed_too(up: Running, trained: list[dict[str, Any]]) -> None:
+    for words in (["promote", "2"], ["promote", "2"], ["rollback"]):  # the second moves nothing
+        done = up.command(*PITWALL, "models", *words)
+        assert done.returncode == 0 and not done.stderr, done.stderr
+    _until(lambda: up.events("pitwall.version.rolled-back"), 20)
+    told = up.events("pitwall.version.promoted") + up.events("pitwall.version.rolled-back")
+    assert [(one["payload"]["from_version"], one["payload"]["to_version"]) for one in told] == [(1, 2), (2, 1)]
+    assert told[0]["resource"]["prefect.resource.id"] == "pitwall.model/pitwall-data/v00002"
+
+
+def test_a_training_leaves_a_report_of_its_version_made_by_a_task_of_its_own(
+    up: Running, trained: list[dict[str, Any]]
+) -> None:
+    for version in (2, 3):
+        page = (up.root / "pitwall-data" / "reports" / f"v{version:05d}.html").read_text(encoding="utf-8")
+        assert f"<h1>Version {version}</h1>" in page
+    tasks = up.ask("task_runs/filter", {"flow_runs": {"id": {"any_": [trained[0]["id"]]}}})
+    assert [task["state"]["type"] for task in tasks if task["name"].startswith("report")] == ["COMPLETED"]
 
 
 def test_our_lines_are_in_the_log_of_the_run(up: Running, trained: list[dict[str, Any]]) -> None:
@@ -145,11 +218,28 @@ def test_our_lines_are_in_the_log_of_the_run(up: Running, trained: list[dict[str
 def test_pages_show_the_figures_and_link_to_the_model(up: Running, trained: list[dict[str, Any]]) -> None:
     artifacts = up.ask("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [trained[0]["id"]]}}})
     by_key = {artifact["key"]: artifact for artifact in artifacts}
-    table = {row["what"]: row["value"] for row in json.loads(by_key["train-summary"]["data"])}
-    assert {"version", "window", "ratio at start", "KL", "clip fraction", "explained variance", "seconds"} <= set(table)
-    assert "5 rollouts (5 new to training), 10,240 experiences" in table["window"]
-    assert "v00002/policy.engine.json" in by_key["model"]["data"] and "(file://" in by_key["model"]["data"]
-    assert any(artifact["type"] == "progress" for artifact in artifacts)
+    assert "version-report" not in by_key  # nobody made one
+    summary = by_key["version-summary"]["data"]
+    assert "| window | newest-20: 5 rollouts (5 new to training), 10,240 experiences, id " in summary
+    assert "| parity | exports agree within " in summary and "| start | version 1 |" in summary
+    epochs = json.loads(by_key["version-metrics"]["data"])
+    assert [row["epoch"] for row in epochs] == [1, 2, 3, 4] and all(row["kl"] > 0 for row in epochs)
+    assert "v00002/policy.engine.json" in by_key["version-model"]["data"]
+    assert "(file://" in by_key["version-model"]["data"]
+    [bar] = [one for one in artifacts if one["type"] == "progress" and one["description"].startswith("epochs")]
+    assert bar["data"] == 100 and bar["description"].startswith("epochs: 4 of 4, KL ")
+
+
+def test_the_history_of_an_artifact_is_that_of_the_versions(up: Running, trained: list[dict[str, Any]]) -> None:
+    found = up.ask("artifacts/filter", {"artifacts": {"key": {"any_": ["version-metrics"]}}, "sort": "CREATED_DESC"})
+    told = [artifact["description"] for artifact in found]
+    assert told == [f"Version {version}, by epoch" for version in (4, 3, 2)]
+
+
+def test_a_report_is_linked_where_one_was_made(up: Running, trained: list[dict[str, Any]]) -> None:
+    [link] = up.ask("artifacts/filter", {"artifacts": {"key": {"any_": ["version-report"]}}})
+    assert link["flow_run_id"] == trained[-1]["id"]
+    assert (up.root / "pitwall-data" / "reports" / "v00004.html").as_uri() in link["data"]
 
 
 def test_schedules_make_runs_and_those_end_completed(up: Running, came: dict[str, Any]) -> None:
@@ -175,13 +265,8 @@ def test_a_training_is_shared_by_as_many_processes_as_its_parameter_says(
 def test_a_training_without_new_rollouts_has_nothing_to_do(up: Running, trained: list[dict[str, Any]]) -> None:
     run = up.run("train/ppo", "-p", "at_least_new=null")
     assert (run["state"]["type"], run["state"]["name"]) == ("COMPLETED", "NothingToDo")
-    assert "0 rollouts of the window are new to training, wanted 1" in run["state"]["message"]
+    assert "0 rollouts of the window are new to training, wanted 5" in run["state"]["message"]
     assert run["name"] == "train newest-20 if enough is new"
-
-
-def test_enough_new_rollouts_are_one_event(up: Running, came: dict[str, Any]) -> None:
-    found = up.ask("events/filter", {"filter": {"event": {"name": ["pitwall.dataset.ready"]}}})
-    assert [event["payload"] for event in found["events"]] == [{"new_rollouts": 5}]
 
 
 def test_a_driving_loop_runs_as_a_deployment(up: Running, trained: list[dict[str, Any]]) -> None:

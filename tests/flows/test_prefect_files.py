@@ -9,8 +9,10 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
+from flows.events import READY, Event
 from flows.summary import window_words
 from pitwall.cli import app
+from pitwall.up import AUTOMATION
 from schemas.errors import CatalogBusy, SettingsRejected, WindowEmpty
 from schemas.window import RECENT, Window
 
@@ -41,10 +43,28 @@ def test_names_are_the_documented_ones() -> None:
 
 
 def test_keys_are_those_that_prefect_knows() -> None:
-    known = {"name", "entrypoint", "description", "tags", "concurrency_limit", "work_pool", "schedules", "parameters"}
+    known = {"name", "entrypoint", "description", "tags", "concurrency_limit", "work_pool", "schedules", "triggers"}
     for deployment in DEPLOYMENTS:
         assert set(deployment) <= known
         assert set(deployment["concurrency_limit"]) == {"limit", "collision_strategy"}
+
+
+def test_the_automation_trains_on_the_event_that_an_ingest_sends() -> None:
+    """A key of a trigger that Prefect does not know is ignored, and one without `expect` fires at every event."""
+    from prefect.events.schemas.deployment_triggers import DeploymentEventTrigger
+    from prefect.flows import load_flow_from_entrypoint
+
+    [(deployment, spelled)] = [(one, trigger) for one in DEPLOYMENTS for trigger in one.get("triggers", [])]
+    assert deployment["entrypoint"] == "flows/train.py:train" and set(spelled) <= set(
+        DeploymentEventTrigger.model_fields
+    )
+    trigger = DeploymentEventTrigger.model_validate(spelled)
+    assert trigger.name == AUTOMATION and trigger.enabled and (trigger.threshold, trigger.posture) == (1, "Reactive")
+    assert trigger.expect == {READY}
+    resource = Event(name=READY, resource={"prefect.resource.id": "pitwall.lake/pitwall-data"}, payload={}).resource
+    assert trigger.match.matches(resource)
+    assert trigger.parameters == {"at_least_new": None}
+    load_flow_from_entrypoint(str(CHECKOUT / deployment["entrypoint"])).validate_parameters(trigger.parameters)
 
 
 def test_plain_functions_and_the_help_need_no_prefect() -> None:

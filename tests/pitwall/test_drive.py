@@ -184,6 +184,27 @@ def test_weights_of_the_reward_can_be_changed(tmp_path: Path) -> None:
     assert "only Pitwall/Racing-v0 has" in _refused(home, "drive", "--env", "Pendulum-v1", "--reward", "speed=1")
 
 
+def test_an_interrupted_loop_promises_only_what_the_next_call_finds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.looping.space_in", interrupted)
+        said = _said(tmp_path, "loop", *SMALL, code=130)
+    assert "interrupted before the loop was begun; the same command begins it" in said
+    assert "no loop is unfinished" in _refused(tmp_path, "loop", "--resume")
+    with monkeypatch.context() as patch:
+        patch.setattr(Collector, "collect", interrupted)
+        said = _said(tmp_path, "loop", *SMALL, code=130)
+    assert "loop-0001 keeps what it has. The same command goes on with it, or: " in said
+    with monkeypatch.context() as patch:
+        patch.setattr("flows.looping.space_in", interrupted)
+        assert "before the loop was begun" in _said(tmp_path, "loop", *SMALL, "--new", code=130)
+    assert "loop-0001: 2 laps done" in _said(tmp_path, "loop", "--resume")
+
+
 def test_an_interrupted_drive_says_once_what_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*arguments: object) -> None:
         raise KeyboardInterrupt

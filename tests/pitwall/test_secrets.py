@@ -55,6 +55,23 @@ def test_a_url_that_is_wrong_is_told_without_its_password(url):
     assert SECRET not in "".join(traceback.format_exception(caught.value))
 
 
+@pytest.mark.parametrize("url", ["postgresql+psycopg://ada:{}/pitwall", "postgresql+psycopg://ada.invalid:{}"])
+@pytest.mark.parametrize("digits", ["48151", "4815162342"])
+def test_a_password_of_digits_whose_host_was_forgotten_is_hidden_though_it_looks_like_a_port(tmp_path, url, digits):
+    for command in (["settings"], ["sql", "from runs"]):
+        told = said("--home", str(tmp_path), "--catalog", url.format(digits), *command)
+        assert told and digits not in told, told
+
+
+def test_the_port_of_a_server_that_refuses_is_told_where_it_is_plainly_one(tmp_path):
+    told = said("--home", str(tmp_path), "--catalog", "postgresql+psycopg://127.0.0.1:9/pitwall", "sql", "from runs")
+    assert "port 9 failed" in told
+    told = said(
+        "--home", str(tmp_path), "--catalog", "postgresql+psycopg://localhost.localdomain:9/x", "sql", "from runs"
+    )
+    assert "port 9 failed" not in told and "out of reach" in told
+
+
 def test_settings_show_the_url_and_hide_the_password(tmp_path, monkeypatch):
     told = said("--home", str(tmp_path), "--catalog", CLOSED, "settings")
     assert SECRET not in told and "ada:***@127.0.0.1:9/pitwall" in "".join(told.split())
@@ -123,5 +140,6 @@ def test_any_password_before_a_host_is_hidden(password, user):
 
 
 def test_what_holds_no_password_is_told_whole():
-    for text in ("http://127.0.0.1:4200/api is not there", "sqlite:///C:/x.sqlite", "a:b@c", "postgresql://u@h:5432/d"):
+    for text in ("http://127.0.0.1:4200/api is not there", "sqlite:///C:/x.sqlite", "a:b@c", "postgresql://u@h:5432/d",
+                 "postgresql://localhost:5433/d", "at http://prefect:4200.", "postgresql://[::1]:5432/d"):  # fmt: skip
         assert redacted(text) == text

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import threading
 from pathlib import Path
 
@@ -146,7 +144,23 @@ def test_ctrl_c_cancels_a_statement_and_the_lake_goes_on_answering(home: Path, r
     lake.catalog.engine.dispose()
 
 
-def test_the_help_of_pitwall_imports_neither_duckdb_nor_polars():
-    heavy = ["duckdb", "polars", "prompt_toolkit", "pyarrow"]
-    code = f"import sys, pitwall.cli; print([name for name in {heavy} if name in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+@pytest.mark.parametrize(
+    ("misspelt", "near"), [("experience", "experiences"), ("run", "runs"), ("EPISODE", "episodes"), ("indexes", None)]
+)
+def test_a_misspelt_view_brings_up_the_nearest_of_ours_and_none_of_duckdb_s(
+    home: Path, misspelt: str, near: str | None
+):
+    """Left alone DuckDB suggests pg_indexes, since no view is there that a statement does not name."""
+    with pytest.raises(QueryRejected) as caught:
+        pitwall(home, "sql", f"select * from {misspelt}")
+    told = str(caught.value)
+    assert [line for line in told.splitlines() if "Did you mean" in line] == [f'Did you mean "{near}"?'] * bool(near)
+    assert "LINE 1: select * from" in told and "Views: " in told
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+@pytest.mark.parametrize("value", ["date '290000-01-01'", "timestamp '200000-01-01'", "[date '290000-01-01']"])
+def test_a_time_that_python_has_not_is_refused_with_what_helps(home: Path, form: str, value: str):
+    with pytest.raises(QueryRejected, match=r'column far holds .* as text: "far"::varchar'):
+        pitwall(home, "sql", f"select 1 as near, {value} as far", "--format", form)
+    assert "200000" in pitwall(home, "sql", "select (timestamp '200000-01-01')::varchar as far", "--format", form)

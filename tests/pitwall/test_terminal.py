@@ -23,3 +23,12 @@ def test_names_of_files_and_runs_do_not_steer_the_terminal(tmp_path):
         said += CliRunner().invoke(cli.app, ["--home", str(tmp_path / "home"), *command]).output
     assert "\\x1b]0;mine" in said
     assert "\x1b" not in said and "\x07" not in said and "\nrejected  nothing" not in said
+
+
+def test_an_ingest_names_every_file_that_it_ignores(tmp_path):
+    write(tmp_path / "in", 0)
+    for name in ("notes.txt", "mine.json", "rollout_1.json.tmp"):
+        (tmp_path / "in" / name).write_text("{}")
+    said = CliRunner().invoke(cli.app, ["--home", str(tmp_path / "home"), "ingest", str(tmp_path / "in")]).output
+    assert "3 ignored" in said and said.count("ignored   ") == 3
+    assert "rollout_1.json.tmp: still being written" in said and "notes.txt: not a rollout" in said

@@ -29,12 +29,21 @@ FILE = "rollout_0_20241225_140000.json"
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Version 2 was trained on 19 of 20 rows: row 4 was rejected, the last of each car only ends the one before it."""
+    """Version 2 was trained on 19 of 20 rows: row 4 was rejected, the last of each car only ends the one before it.
+
+    Two files of its folder were rejected whole, one before it was trained and one after; one of another folder, before.
+    """
     folder = tmp_path_factory.mktemp("home")
-    lake = Lake.open(Settings.load(home=folder))
+    lake = Lake.open(Settings.load(home=folder, settle_seconds=0))
     import_policy(lake, driver(1).raw, "a.json")
-    bring_in(lake, [change(collect(driver(1), folder / "in" / "a", 0, 20), {4: {"reward": None}})], Reporter())
+    change(collect(driver(1), folder / "in" / "a", 0, 20), {4: {"reward": None}})
+    for place in ("in/a/rollout_7_torn.json", "in/b/rollout_8_torn.json"):
+        (folder / place).parent.mkdir(exist_ok=True)
+        (folder / place).write_text("{ torn")
+    bring_in(lake, [folder / "in" / "a", folder / "in" / "b"], Reporter())
     train(lake, Window(), TrainConfig(epochs=1, device="cpu"), Reporter())
+    (folder / "in" / "a" / "rollout_9_torn.json").write_text("{ torn later")
+    bring_in(lake, [folder / "in" / "a"], Reporter())
     lake.catalog.engine.dispose()
     return folder
 
@@ -53,7 +62,7 @@ def test_the_account_is_a_column_of_figures_that_ends_with_its_verdict(home: Pat
     lines = [" ".join(line.split()) for line in said(home, "trace", "2").splitlines()]
     assert lines[0] == "Version 2, from file to gradient"
     for line in (
-        "rows in files 20 1 files",
+        "rows in files 20 1 file",
         "- rejected 1 experiences[#].reward: Expected float, got null",
         "in the lake 19",
         "- bootstrap only 2 nothing follows it",
@@ -62,6 +71,11 @@ def test_the_account_is_a_column_of_figures_that_ends_with_its_verdict(home: Pat
     ):
         assert line in lines
     assert lines[-1] == "It balances."
+    assert (
+        lines[-2].startswith("Not in it: 1 file of these folders, rejected whole by then") and "rollout_7_" in lines[-2]
+    )
+    told = json.loads(said(home, "trace", "2", "--json"))["rejected_files"]
+    assert [Path(path).name for path in told] == ["rollout_7_torn.json"]
     assert said(home, "trace", "1") == "Version 1 is imported: no rows made it.\n"
 
 
@@ -92,6 +106,7 @@ def test_a_row_a_rollout_and_a_run_are_followed_to_their_versions(home: Path) ->
         (("2", "--run", "a"), SettingsRejected),
         (("--rows", "--run", "a"), SettingsRejected),
         (("--row", "3"), SettingsRejected),
+        (("--rollout", ""), SettingsRejected),
         (("--run", "nobody's"), NotRegistered),
         (("--rollout", FILE, "--row", "20"), NotRegistered),
         (("9",), NotRegistered),

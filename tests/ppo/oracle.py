@@ -49,6 +49,15 @@ def clipped_objective(log_prob, anchor, log_weight, advantage, clip):
     return total / len(log_prob)
 
 
+def effective_sample_size(weights):
+    """Kong 1992: how many rows of equal weight are worth these, as a share of them. Row by row, in float64."""
+    total = squares = 0.0
+    for weight in weights:
+        total += float(weight)
+        squares += float(weight) ** 2
+    return total * total / squares / len(weights)
+
+
 def ragged(seed, lengths, *, ends=0.5, scale=1.0):
     """reward, value, next_value, terminated, segment_end; next_value is NaN where terminated."""
     random, rows = np.random.default_rng(seed), int(sum(lengths))

@@ -1,27 +1,62 @@
+import math
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ppo.gae import gae
+from ppo.gae import BLOCK, gae, log_step
 from tests.ppo import oracle
 
 
+def tensors(arrays):
+    return [torch.from_numpy(array) for array in arrays]
+
+
 def estimate(arrays, gamma, lam):
-    advantage, returns = gae(*(torch.from_numpy(array) for array in arrays), gamma, lam)
-    return advantage.numpy(), returns.numpy()
+    found = gae(*tensors(arrays), gamma, lam)
+    return found.advantage.numpy(), found.returns.numpy()
+
+
+def errors(found, arrays, gamma, lam):
+    """The largest error of advantages, returns, mean and deviation, beside the largest advantage or 1."""
+    wanted = oracle.advantages(*arrays, gamma, lam)
+    expected = (wanted, wanted + arrays[1], wanted.mean(), wanted.std())
+    scale = max(1.0, np.abs(wanted).max())
+    return [float(np.abs(one.numpy() - other).max() / scale) for one, other in zip(found, expected, strict=True)]
 
 
 @pytest.mark.parametrize("name", oracle.CASES)
-def test_advantages_agree_with_a_float64_loop_in_every_case(name):
+def test_estimates_agree_with_a_float64_loop_in_every_case(name):
     shape, gamma, lam = oracle.CASES[name]
     arrays = oracle.ragged(7, **shape)
-    advantage, returns = estimate(arrays, gamma, lam)
-    wanted = oracle.advantages(*arrays, gamma, lam)
-    scale = max(1.0, np.abs(wanted).max())
-    assert np.abs(advantage - wanted).max() / scale <= 1e-6
-    assert np.abs(returns - (wanted + arrays[1])).max() / scale <= 1e-6
+    assert max(errors(gae(*tensors(arrays), gamma, lam), arrays, gamma, lam)) <= 5e-7
+    assert max(errors(log_step(*tensors(arrays), gamma, lam, block=1000), arrays, gamma, lam)) <= 1e-6
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=12), st.integers(0, 2**31), st.integers(1, 50))
+@pytest.mark.parametrize("gamma, lam", [(0.99, 0.95), (1.0, 1.0), (0.5, 0.0)])
+def test_estimates_do_not_depend_on_where_blocks_end(gamma, lam, lengths, seed, block):
+    arrays = oracle.ragged(seed, lengths)
+    assert max(errors(log_step(*tensors(arrays), gamma, lam, block=block), arrays, gamma, lam)) <= 1e-6
+
+
+def test_rows_of_more_than_one_block_are_as_right_and_repeat_to_the_bit():
+    arrays = oracle.ragged(3, [5000, 1, 70_000, 200, 60_000, 7] * 2)
+    assert len(arrays[0]) > 4 * BLOCK
+    once, again = (gae(*tensors(arrays), 0.99, 0.95) for _ in range(2))
+    assert max(errors(once, arrays, 0.99, 0.95)) <= 5e-7
+    assert all(torch.equal(one, other) for one, other in zip(once, again, strict=True))
+
+
+@pytest.mark.parametrize("column", [0, 1, 2])
+def test_a_number_that_is_not_finite_is_never_hidden(column):
+    arrays = oracle.ragged(3, [50, 50], ends=0)
+    arrays[column][30] = math.nan
+    found = gae(*tensors(arrays), 0.99, 0.95)
+    assert found.advantage[:31].isnan().all() and found.advantage[50:].isfinite().all()
+    assert found.mean.isnan() and found.deviation.isnan()
 
 
 def test_three_rows_in_the_head():
@@ -47,6 +82,8 @@ def test_segments_do_not_see_each_other(lengths, seed):
     np.testing.assert_allclose(together, np.concatenate(apart), rtol=1e-5, atol=1e-5)
 
 
-def test_no_rows_have_no_advantages():
+def test_no_rows_have_no_advantages_and_no_moments():
     empty = [torch.zeros(0)] * 3 + [torch.zeros(0, dtype=torch.bool)] * 2
-    assert gae(*empty, 0.99, 0.95)[0].shape == (0,)
+    found = gae(*empty, 0.99, 0.95)
+    assert found.advantage.shape == found.returns.shape == (0,)
+    assert found.mean.isnan() and found.deviation.isnan()

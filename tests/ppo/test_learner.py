@@ -63,6 +63,22 @@ def test_the_order_is_a_function_of_seed_and_epoch():
     assert len(orders) == 25
 
 
+@pytest.mark.parametrize("gated", [False, True])
+def test_advantages_normalised_over_the_batch_are_those_of_a_minibatch_that_holds_all_kept_rows(author, batch, gated):
+    far = torch.arange(len(batch)) % 4 == 0
+    if gated:  # rows of another policy, far away, with rewards that would move the moments
+        strange = torch.where(far, batch.log_prob + 5 * batch.observations[: len(batch), 0], batch.log_prob)
+        reward = torch.where(far, 100 * batch.reward, batch.reward)
+        batch = dataclasses.replace(batch, version=far.long() + 1, log_prob=strange, reward=reward)
+    one, two = (
+        train(author, batch, TrainConfig(epochs=1, batch_size=len(batch), advantage_normalisation=over, gae_lambda=0))
+        for over in ("batch", "minibatch")
+    )
+    assert one.metrics["rows_trained"] == (int((~far).sum()) if gated else len(batch))
+    assert one.metrics["epochs"][0]["grad_norm"] == pytest.approx(two.metrics["epochs"][0]["grad_norm"], rel=1e-4)
+    torch.testing.assert_close(one.policy.flat, two.policy.flat, rtol=0, atol=1e-6)
+
+
 def test_the_actor_learns_what_pays(author):
     """Reward is steer: the mean of steer must rise."""
     rollout = collect(author, 0.5, 2000)

@@ -34,7 +34,7 @@ def tensors(arrays, dtype=np.float32, device="cpu"):
 @given(LENGTHS, SEEDS, st.sampled_from([0.9, 0.99, 1.0]))
 def test_lambda_one_telescopes_to_the_discounted_return_less_the_value(lengths, seed, gamma):
     reward, value, next_value, terminated, _ = arrays = oracle.ragged(seed, lengths)
-    advantage, returns = gae(*tensors(arrays, np.float64), gamma, 1.0)
+    advantage, returns, *_ = gae(*tensors(arrays, np.float64), gamma, 1.0)
     first = 0
     for length in lengths:  # Monte Carlo, segment by segment: every later value cancels but the last one's bootstrap
         rows = range(first, first + length)

@@ -11,7 +11,7 @@ from ppo.learner import train
 from ppo.policy import Policy
 from schemas.space import Space
 from schemas.training import TrainConfig
-from tests.ppo.oracle import clamped_log_prob, clipped_objective, normal_log_prob
+from tests.ppo.oracle import clamped_log_prob, clipped_objective, effective_sample_size, normal_log_prob
 from tests.ppo.tables import SPACE, collect, table
 
 ROWS, NOISE = 64, 0.5
@@ -71,6 +71,24 @@ def test_a_clamped_action_counts_by_the_probability_of_the_clamp(known):
     wanted = differences(lambda log_std: log_prob(mean, log_std), start, proximal, weight, batch)
     found = gradient(policy, batch, ONE_STEP, {1: author} if known else {})
     np.testing.assert_allclose(found, wanted, rtol=2e-3, atol=2e-4)
+
+
+@pytest.mark.parametrize("objective", ["decoupled", "plain"])
+def test_the_effective_sample_size_is_that_of_the_ratios_to_who_collected(objective):
+    author, policy, batch = stale()
+    densities = {"objective": objective, "clamped_actions": "density"}
+    settings = densities | {"learning_rate": 1e-2, "adam_eps": 1e-5, "batch_size": ROWS // 4}
+    trained = train(policy, batch, ONE_STEP.model_copy(update=settings), collectors={1: author})
+    scores = []
+    for each in (policy, trained.policy):
+        mean, actions, recorded = written(each, batch)
+        log_std = each.parameters.log_std.double().numpy()
+        scores.append(np.exp(normal_log_prob(mean, log_std, actions, NOISE) - recorded))
+    start, end = (effective_sample_size(weights) for weights in scores)
+    assert trained.metrics["effective_sample_size"] == pytest.approx(end, rel=1e-4)
+    assert end < start - 0.01
+    still = train(policy, batch, ONE_STEP.model_copy(update=densities | {"learning_rate": 1e-12}))
+    assert still.metrics["epochs"][0]["effective_sample_size"] == pytest.approx(start, rel=1e-4)
 
 
 def test_a_mean_far_beyond_its_clamp_moves_no_ratio():

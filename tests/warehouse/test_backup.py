@@ -15,13 +15,15 @@ from tests.warehouse.drafts import draft, files
 from tests.warehouse.old_lake import contents
 from tests.warehouse.rollouts import snapshot, sql, under, write
 from tests.warehouse.test_compaction import one_by_one, prove
-from warehouse.backup import CATALOG, _alone, backup, restore
+from warehouse.backup import PROOF, TAKEN, backup
 from warehouse.collection import collect
 from warehouse.compaction import compact
 from warehouse.ingest import ingest
 from warehouse.lake import Lake
+from warehouse.marks import CATALOG, alone, restore_begun
 from warehouse.registry import publish, read_file
 from warehouse.rejects import raw, rejects
+from warehouse.restore import restore
 from warehouse.window_rows import window_rows
 from warehouse.windows import select, stored
 
@@ -166,7 +168,120 @@ def test_only_an_empty_lake_is_filled_and_only_from_a_backup(lake: Lake, other: 
 
 
 def test_two_backups_into_one_folder_take_turns(lake: Lake, tmp_path: Path) -> None:
-    with _alone(tmp_path / "copy"), pytest.raises(StorageBusy, match="another backup"):
+    lock = alone(tmp_path / "copy" / "backup.lock", "")
+    with lock, pytest.raises(StorageBusy, match="another backup"):
         backup(lake, tmp_path / "copy")
     backup(lake, tmp_path / "copy")
     assert (tmp_path / "copy" / CATALOG).is_file()
+
+
+def test_two_restores_into_one_home_take_turns(lake: Lake, other: Lake, tmp_path: Path) -> None:
+    fill(lake, tmp_path)
+    backup(lake, tmp_path / "copy")
+    with alone(other.paths.home / "restore.lock", ""), pytest.raises(StorageBusy, match="another restore"):
+        restore(other, tmp_path / "copy")
+    restore(other, tmp_path / "copy")
+    assert prove(other) == 3
+
+
+def test_a_backup_is_no_home_and_a_home_no_backup(lake: Lake, other: Lake, tmp_path: Path) -> None:
+    """Opened as a home a first backup that was cut off would get an empty catalog, and count as whole."""
+    fill(lake, tmp_path)
+    backup(lake, tmp_path / "copy")
+    before = (tmp_path / "copy" / CATALOG).read_bytes()
+    with pytest.raises(SettingsRejected, match="is a backup, and is kept as it is"):
+        Lake.open(Settings.load(home=tmp_path / "copy", catalog=""))
+    assert (tmp_path / "copy" / CATALOG).read_bytes() == before
+    with pytest.raises(SettingsRejected, match="is a lake's home, and no backup"):
+        restore(other, lake.paths.home)
+    (lake.paths.home / CATALOG).rename(tmp_path / "elsewhere")  # as where the catalog is PostgreSQL
+    with pytest.raises(SettingsRejected, match="home of another lake"):
+        backup(other, lake.paths.home)
+
+
+def test_a_first_backup_that_was_cut_off_is_told_as_such(lake: Lake, other: Lake, tmp_path: Path) -> None:
+    fill(lake, tmp_path)
+    with pytest.raises(ZeroDivisionError):
+        backup(lake, tmp_path / "copy", progress=lambda done, total: 1 // (done - 3))
+    with pytest.raises(SettingsRejected, match="was cut off before its end"):
+        restore(other, tmp_path / "copy")
+    assert restore_begun(other.paths.home) is None
+    backup(lake, tmp_path / "copy")
+    assert restore(other, tmp_path / "copy").note == "" and prove(other) == 3
+
+
+def test_a_later_backup_that_was_cut_off_leaves_the_one_before_and_restore_says_so(
+    lake: Lake, other: Lake, tmp_path: Path
+) -> None:
+    fill(lake, tmp_path)
+    backup(lake, tmp_path / "copy")
+    one_by_one(lake, tmp_path / "b", 2)
+    (tmp_path / "copy" / "scratch" / f"pitwall-{'0' * 32}.tmp").write_bytes(b"half")
+    with pytest.raises(ZeroDivisionError):
+        backup(lake, tmp_path / "copy", progress=lambda done, total: 1 // (done - 3))
+    assert (tmp_path / "copy" / "scratch" / TAKEN).exists()
+    assert "this is the one before it" in restore(other, tmp_path / "copy").note and prove(other) == 3
+    backup(lake, tmp_path / "copy")
+    assert list((tmp_path / "copy" / "scratch").iterdir()) == []
+
+
+def test_a_backup_whose_catalog_changed_behind_our_back_is_refused(lake: Lake, other: Lake, tmp_path: Path) -> None:
+    fill(lake, tmp_path)
+    backup(lake, tmp_path / "copy")
+    place = tmp_path / "copy" / CATALOG
+    good = place.read_bytes()
+    at = good.rindex(b"rollout_1_")
+    place.write_bytes(good[:at] + b"s" + good[at + 1 :])
+    with pytest.raises(LakeDamaged, match=PROOF):
+        restore(other, tmp_path / "copy")
+    place.write_bytes(good)
+    restore(other, tmp_path / "copy")
+
+
+@on_both
+def test_a_restore_that_was_cut_off_is_no_lake_until_the_same_call_ends_it(
+    lake: Lake, other: Lake, tmp_path: Path
+) -> None:
+    fill(other, tmp_path)
+    backup(other, tmp_path / "copy")
+    with pytest.raises(ZeroDivisionError):
+        restore(lake, tmp_path / "copy", progress=lambda done, total: 1 // (done - 5))
+    with pytest.raises(SettingsRejected, match=r"a restore is at work here, or was cut off.*restore FOLDER\."):
+        Lake.open(lake.settings)
+    assert restore(lake, tmp_path / "copy").copied == 4
+    again = Lake.open(lake.settings)
+    assert prove(again) == 3
+    again.catalog.engine.dispose()
+
+
+@on_both
+def test_a_restore_that_was_killed_after_its_transaction_only_takes_the_mark_away(
+    lake: Lake, other: Lake, tmp_path: Path
+) -> None:
+    fill(other, tmp_path)
+    backup(other, tmp_path / "copy")
+    with pytest.raises(ZeroDivisionError):
+        restore(lake, tmp_path / "copy", progress=lambda done, total: 1 // (done - 5))
+    mark = lake.paths.home / "RESTORING.txt"
+    text = mark.read_bytes()
+    restore(lake, tmp_path / "copy")
+    mark.write_bytes(text)
+    assert restore(lake, tmp_path / "copy").copied == 0 and not mark.exists() and prove(lake) == 3
+    mark.write_bytes(text)
+    one_by_one(other, tmp_path / "b", 1)
+    backup(other, tmp_path / "copy")
+    with pytest.raises(SettingsRejected, match="another state of this backup"):
+        restore(lake, tmp_path / "copy")
+    assert mark.exists() and prove(lake) == 3
+
+
+def test_what_came_in_while_a_restore_was_cut_off_is_not_taken_for_it(lake: Lake, other: Lake, tmp_path: Path) -> None:
+    """A process that had opened the home before goes on to ingest into it."""
+    fill(lake, tmp_path)
+    backup(lake, tmp_path / "copy")
+    with pytest.raises(ZeroDivisionError):
+        restore(other, tmp_path / "copy", progress=lambda done, total: 1 // (done - 5))
+    one_by_one(other, tmp_path / "b", 1)
+    with pytest.raises(SettingsRejected, match="or of another lake"):
+        restore(other, tmp_path / "copy")
+    assert restore_begun(other.paths.home)

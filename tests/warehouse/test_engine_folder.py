@@ -1,3 +1,5 @@
+import os
+import time
 from pathlib import Path
 
 import pytest
@@ -73,3 +75,22 @@ def test_the_pointer_holds_one_path_in_the_engine_s_folder_and_nothing_else(tmp_
     assert path is not None
     lines = (path.parent / "best_model_path.txt").read_bytes().decode().splitlines()
     assert lines == [str(path)] and path.is_absolute() and path.parent == tmp_path / "Saved" / "Models"
+
+
+def test_what_a_killed_delivery_left_goes_with_a_later_one_and_nothing_else_does(tmp_path: Path) -> None:
+    """Ours is pitwall-<32 hex digits>.tmp; the engine and its person may call theirs what they like."""
+    folder = tmp_path / "Saved" / "Models"
+    folder.mkdir(parents=True)
+    ours, young = folder / f"pitwall-{'0a' * 16}.tmp", folder / f"pitwall-{'0b' * 16}.tmp"
+    theirs = [folder / name for name in (f"{'0a' * 16}.tmp", "pitwall-1.tmp", "pitwall-notes.tmp", "a.tmp")]
+    odd = folder / f"pitwall-{'0c' * 16}.tmp"
+    odd.mkdir()
+    for path in (ours, young, *theirs):
+        path.write_bytes(b"half")
+    eight_days_ago = time.time() - 8 * 86400
+    for path in (ours, odd, *theirs):
+        os.utime(path, (eight_days_ago, eight_days_ago))
+    deliver(_settings(tmp_path, grace_days=9), 1, b"{}")
+    assert ours.exists()
+    deliver(_settings(tmp_path), 1, b"{}")
+    assert not ours.exists() and young.exists() and odd.is_dir() and all(path.exists() for path in theirs)

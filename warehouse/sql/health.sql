@@ -1,4 +1,4 @@
--- Are the newest rollouts fit to learn from?
+-- Are the newest rollouts, or those that a version was trained on, fit to learn from?
 --
 -- Actions are looked at one by one, in the units of the action. A check without data gives no row.
 -- Parameters:
@@ -6,6 +6,7 @@
 --   saturation: number = 0.7     |mean| of an action whose range is even about 0 (steer) from which it counts as stuck
 --   min_std: number = 0.1        standard deviation of an action below which nothing is tried out
 --   clamped: number = 0.5        share of rows at a limit of the action's range from which gradients are lost
+--   version: text = null         all rollouts of this version's window (a number or an alias) in place of the newest
 --   min_length: number = 20      median length of whole episodes (rows) below which they are short
 -- Columns:
 --   check                        what was looked at
@@ -18,7 +19,13 @@ with chosen as (
         rollout_id, run_id, rows_in_file, rejected_rows,
         row_number() over (order by ingested_at desc, run_id desc, position desc) as age
     from rollouts
-    qualify age <= $rollouts
+    where $version is null or rollout_id in (
+        select lineage.rollout_id
+        from lineage
+        join models on models.version = lineage.version
+        where models.version::varchar = ltrim($version, 'v0') or list_contains(string_split(aliases, ', '), $version)
+    )
+    qualify age <= $rollouts or $version is not null
 ),
 recent as (
     select experiences.*

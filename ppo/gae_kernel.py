@@ -1,0 +1,194 @@
+"""Generalized advantage estimates on CUDA, parallel over time: few long agents are as fast as many short ones.
+
+Arrives: columns as in `ppo.gae`, float32 and bool, on one device. Leaves: what `ppo.gae.Estimate` holds.
+Rows are numbered from the newest: y_i = d_i + c_i y_{i-1} is then a forward scan, over loads from the end backwards
+(a reverse scan of Triton is wrong where the order of factors matters: triton-lang/triton 4362). Three steps:
+    1. each chunk scans itself; rows that no later chunk can reach are done, with their share of the moments
+    2. only if a whole chunk can be reached through: a scan of the chunks' ends gives what goes into each next one
+    3. rows before the first segment end of a chunk, as far as (gamma lambda)^k is not negligible, get what comes in
+then the chunks' moments are joined (Chan et al. 1979, eq. 2.1). The order of all sums is fixed, there are no atomics
+and no waiting between programs: same rows, same bits. Without a GPU the same source runs in Triton's interpreter.
+
+Memory: 14 bytes of a row are read and 8 written; step 3 moves 16 more for a row that it reaches, 300 of 2048 at gamma
+0.99 and lambda 0.95. A card that moves B bytes a second does B / 24.3 rows at the most: at 4.8 TB/s 198 G rows/s, or
+0.042 ms for 16 x 524,288. Legend: N rows, C rows of a chunk, P chunks.
+"""
+
+import math
+
+import numpy as np
+import torch
+import triton
+import triton.language as tl
+from torch import Tensor
+
+from ppo.gae import NEGLIGIBLE
+
+CHUNK = 2048
+"""Rows that one program scans; a power of two, at most 16,384."""
+WARPS = 8
+LANES = 1024
+"""Chunks, or rows that are reached, that one program takes at a time; a power of two."""
+
+
+@torch.no_grad()
+def gae_kernel(
+    reward: Tensor,
+    value: Tensor,
+    next_value: Tensor,
+    terminated: Tensor,
+    segment_end: Tensor,
+    gamma: float,
+    lam: float,
+    chunk: int = CHUNK,
+    lanes: int = LANES,
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """All (N,) -> advantage (N,), return (N,), mean (), deviation (), for N >= 0."""
+    rows, decay = len(reward), gamma * lam
+    advantage, returns = torch.empty_like(reward), torch.empty_like(reward)
+    moments = reward.new_full((2,), math.nan)
+    if not rows:
+        return advantage, returns, moments[0], moments[1]
+    chunks = triton.cdiv(rows, chunk)
+    ends, means, squares = reward.new_empty(3, chunks)
+    reached, counts = torch.empty(2, chunks, dtype=torch.int32, device=reward.device)
+    floor, ulp, share = _dithered(decay)
+    reach = _reach(decay, chunk)
+    columns = [column.contiguous() for column in (reward, value, next_value, terminated, segment_end)]
+    with torch.cuda.device_of(reward):
+        _scan_chunks[(chunks,)](
+            *columns, advantage, returns, ends, reached, counts, means, squares,
+            rows, gamma, floor, ulp, share, reach, CHUNK=chunk, num_warps=WARPS,
+        )  # fmt: skip
+        if reach == chunk:
+            _scan_ends[(1,)](ends, reached, chunks, decay**chunk, CHUNK=chunk, LANES=lanes, num_warps=WARPS)
+        if chunks > 1 and reach:
+            _carry_in[(chunks - 1,)](
+                columns[1], advantage, returns, ends, reached, counts, means, squares,
+                rows, math.log2(decay), CHUNK=chunk, LANES=lanes, num_warps=4,
+            )  # fmt: skip
+        _join_moments[(1,)](counts, means, squares, moments, rows, chunks, LANES=lanes, num_warps=WARPS)
+    return advantage, returns, moments[0], moments[1]
+
+
+def _dithered(decay: float) -> tuple[float, float, int]:
+    """The float32 at or below, the distance to the next, and how many of 65,536 factors are the next.
+
+    Products of one rounded factor drift by its error in each step; of two that take turns they do not.
+    """
+    nearest = np.float32(decay)
+    floor = nearest if nearest <= decay else np.nextafter(nearest, np.float32(0))
+    ulp = float(np.nextafter(floor, np.float32(np.inf))) - float(floor)
+    return float(floor), ulp, round((decay - float(floor)) / ulp * 65_536)
+
+
+def _reach(decay: float, chunk: int) -> int:
+    """How many rows back a chunk's end counts, within the next chunk."""
+    if decay >= 1:
+        return chunk
+    return min(chunk, int(math.log(NEGLIGIBLE) / math.log(decay))) if decay > 0 else 0
+
+
+@triton.jit
+def _after(earlier_factor, earlier, factor, y):
+    """Two stretches of the recurrence as one: y_i = y + factor y_{i-1}."""
+    return earlier_factor * factor, y + factor * earlier
+
+
+@triton.jit(do_not_specialize=["rows", "share", "reach"])
+def _scan_chunks(
+    reward, value, next_value, terminated, segment_end,
+    advantage, returns, ends, reached, counts, means, squares,
+    rows, gamma, floor, ulp, share, reach, CHUNK: tl.constexpr,
+):  # fmt: skip
+    chunk = tl.program_id(0).to(tl.int64)
+    step = tl.arange(0, CHUNK)
+    newest = rows - 1 - chunk * CHUNK  # 64 bits once; what is counted from it fits in 32, and in fewer registers
+    size = tl.minimum(newest + 1, CHUNK).to(tl.int32)
+    inside = step < size
+    ended = tl.load(terminated + newest - step, mask=inside, other=1) != 0
+    cut = tl.load(segment_end + newest - step, mask=inside, other=1) != 0
+    paid = tl.load(reward + newest - step, mask=inside, other=0.0)
+    own = tl.load(value + newest - step, mask=inside, other=0.0)
+    following = tl.load(next_value + newest - step, mask=inside, other=0.0)
+    delta = tl.where(ended, paid, paid + gamma * following) - own
+    turn = (((step + 1) * share) >> 16) - ((step * share) >> 16)
+    factor = tl.where(ended | cut, 0.0, floor + turn.to(tl.float32) * ulp)
+    factor, y = tl.associative_scan((factor, delta), 0, _after)
+    tl.store(advantage + newest - step, y, mask=inside)
+    tl.store(returns + newest - step, y + own, mask=inside)
+    # The first rows, up to the first end, wait for what comes in from the chunk before.
+    waiting = tl.sum(tl.where(inside & (factor > 0) & (step < reach), 1, 0), 0) * (chunk > 0).to(tl.int32)
+    done = inside & (step >= waiting)
+    count = size - waiting
+    mean = tl.sum(tl.where(done, y, 0.0), 0) / tl.maximum(count, 1)
+    off = tl.where(done, y - mean, 0.0)
+    tl.store(ends + chunk, tl.sum(tl.where(step == CHUNK - 1, y, 0.0), 0))
+    tl.store(reached + chunk, waiting)
+    tl.store(counts + chunk, count)
+    tl.store(means + chunk, mean)
+    tl.store(squares + chunk, tl.sum(off * off, 0))
+
+
+@triton.jit(do_not_specialize=["chunks"])
+def _scan_ends(ends, reached, chunks, decay, CHUNK: tl.constexpr, LANES: tl.constexpr):
+    """Each chunk's last y with all that comes in; `decay` is that of a whole chunk."""
+    lane = tl.arange(0, LANES)
+    carry = tl.full((), 0.0, tl.float32)
+    for start in range(0, chunks, LANES):
+        chunk = start + lane
+        inside = chunk < chunks
+        y = tl.load(ends + chunk, mask=inside, other=0.0)
+        through = tl.load(reached + chunk, mask=inside, other=0) == CHUNK
+        factor, y = tl.associative_scan((tl.where(through, decay, 0.0), y), 0, _after)
+        y += factor * carry
+        tl.store(ends + chunk, y, mask=inside)
+        carry = tl.sum(tl.where(lane == LANES - 1, y, 0.0), 0)
+
+
+@triton.jit(do_not_specialize=["rows"])
+def _carry_in(
+    value, advantage, returns, ends, reached, counts, means, squares,
+    rows, log2_decay, CHUNK: tl.constexpr, LANES: tl.constexpr,
+):  # fmt: skip
+    chunk = tl.program_id(0).to(tl.int64) + 1
+    carry = tl.load(ends + chunk - 1)
+    newest = rows - 1 - chunk * CHUNK
+    many = tl.load(reached + chunk)
+    count, mean, square = tl.load(counts + chunk), tl.load(means + chunk), tl.load(squares + chunk)
+    for start in range(0, many, LANES):
+        step = start + tl.arange(0, LANES)
+        inside = step < many
+        y = tl.load(advantage + newest - step, mask=inside, other=0.0)
+        y += tl.exp2((step + 1).to(tl.float32) * log2_decay) * carry
+        tl.store(advantage + newest - step, y, mask=inside)
+        tl.store(returns + newest - step, y + tl.load(value + newest - step, mask=inside, other=0.0), mask=inside)
+        more = tl.sum(inside.to(tl.int32), 0)
+        own = tl.sum(tl.where(inside, y, 0.0), 0) / more
+        off = tl.where(inside, y - own, 0.0)
+        apart, both = own - mean, count + more
+        square += tl.sum(off * off, 0) + apart * apart * (count.to(tl.float32) * more / both)
+        mean += apart * more / both
+        count = both
+    tl.store(counts + chunk, count)
+    tl.store(means + chunk, mean)
+    tl.store(squares + chunk, square)
+
+
+@triton.jit(do_not_specialize=["rows", "chunks"])
+def _join_moments(counts, means, squares, moments, rows, chunks, LANES: tl.constexpr):
+    lane = tl.arange(0, LANES)
+    total = tl.zeros((LANES,), tl.float64)
+    for start in range(0, chunks, LANES):
+        inside = start + lane < chunks
+        count = tl.load(counts + start + lane, mask=inside, other=0)
+        total += count * tl.load(means + start + lane, mask=inside, other=0.0).to(tl.float64)
+    mean = tl.sum(total, 0) / rows
+    spread = tl.zeros((LANES,), tl.float64)
+    for start in range(0, chunks, LANES):
+        inside = start + lane < chunks
+        count = tl.load(counts + start + lane, mask=inside, other=0)
+        off = tl.load(means + start + lane, mask=inside, other=0.0).to(tl.float64) - mean
+        spread += tl.load(squares + start + lane, mask=inside, other=0.0).to(tl.float64) + count * off * off
+    tl.store(moments, mean)
+    tl.store(moments + 1, tl.sqrt(tl.sum(spread, 0) / rows))

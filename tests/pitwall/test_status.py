@@ -1,0 +1,53 @@
+"""`pitwall status`: one screen, and the same for programs."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from pitwall import cli
+from tests.pitwall import homes
+
+
+def test_it_fits_on_one_screen_and_tells_the_state_of_the_lake(made_home, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    told = homes.said(made_home, "status").stdout
+    for shown in ("5 rollouts of 1 run, 10,240 experiences", "1 files and 0 rows rejected", "version 1 drove"):
+        assert shown in told
+    assert "version 2 of 2 (warm, from 1)" in told and "of drives finish a lap" in told
+    assert "0 rollouts are new to training" in told and "see: pitwall ask health" in told
+    assert len(told.splitlines()) <= 24
+
+
+def test_for_programs_it_has_the_same_keys_always(made_home, tmp_path):
+    empty = tmp_path / "empty"
+    homes.said(empty, "models", "list")  # makes the lake
+    told = [json.loads(homes.said(home, "status", "--json").stdout) for home in (made_home, empty)]
+    assert list(told[0]) == list(told[1])
+    assert (told[0]["rollouts"], told[0]["experiences"], told[0]["versions"]) == (5, 10_240, 2)
+    assert told[0]["rejected"] == {"files": 1, "rows": 0} and told[0]["waiting"] == {"rollouts": 0, "wanted": 1}
+    assert told[0]["champion"]["version"] == 1 and told[0]["latest"]["evaluation"]["drives"] == 1
+    assert told[0]["newest"][0]["ingested_at"].endswith("Z") and told[0]["health"] in ("ok", "warning", "bad")
+    assert (told[1]["rollouts"], told[1]["champion"], told[1]["health"]) == (0, None, "unknown")
+
+
+def test_rollouts_that_no_version_saw_wait(tmp_path):
+    home = tmp_path / "home"
+    homes.said(home, "ingest", str(homes.SAMPLES / "session_a"))
+    told = json.loads(homes.said(home, "status", "--json").stdout)
+    assert told["waiting"]["rollouts"] == 5
+    assert "driver unknown" in homes.said(home, "status").stdout
+
+
+def test_a_server_that_does_not_answer_costs_nothing(made_home, monkeypatch):
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    told = json.loads(homes.said(made_home, "status", "--json").stdout)
+    assert told["flows"] == {"server": "http://127.0.0.1:9", "running": 0}
+    assert "no server answers at http://127.0.0.1:9; start it: pitwall up" in homes.said(made_home, "status").stdout
+
+
+@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"]])
+def test_where_there_is_no_lake_none_is_made(arguments, tmp_path):
+    done = CliRunner().invoke(cli.app, ["--home", str(tmp_path / "home"), *arguments])
+    assert "holds no lake" in str(done.exception) and done.stdout == ""
+    assert list(tmp_path.iterdir()) == []
