@@ -1,20 +1,22 @@
 """`python -m benchmarks`: one table of every figure, or JSON."""
 
-import dataclasses
 import datetime
-import json
+import importlib.metadata
+import os
 import platform
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import torch
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from benchmarks import determinism, gae, lake, start, update
+from benchmarks import determinism, gae, lake, processes, start, table, update
 from benchmarks.row import Row
+
+LIBRARIES = ("numpy", "triton", "stable-baselines3", "torchrl", "rl-triton")
+"""Whose versions are told beside python's and torch's, where they are installed."""
 
 
 class Part(StrEnum):
@@ -23,59 +25,68 @@ class Part(StrEnum):
     LAKE = "lake"
     GAE = "gae"
     UPDATE = "update"
+    PROCESSES = "processes"
     DETERMINISM = "determinism"
     START = "start"
 
 
+class Device(StrEnum):
+    """Where advantages and updates can run."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 def main(
     only: Annotated[list[Part] | None, typer.Option(help="Only these parts; repeat at will.")] = None,
-    device: Annotated[str, typer.Option(help="Where advantages and updates run: cpu or cuda.")] = "cpu",
+    device: Annotated[Device, typer.Option(help="Where advantages and updates run.")] = Device.CPU,
     rollouts: Annotated[int, typer.Option(min=100, help="Files of the ingest.")] = 1000,
-    gold: Annotated[Path | None, typer.Option(help="A gold file (.npz) to check advantages against.")] = None,
+    gold: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="A gold file (.npz) to check advantages against.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON instead of the table.")] = False,
 ) -> None:
     """Measure; ratios compare with a peer in the same run, since machines are noisy."""
-    parts = only or list(Part)
-    found: list[Row] = []
-    if Part.LAKE in parts:
-        found += lake.rows(rollouts)
-    if Part.GAE in parts:
-        found += gae.rows(device)
-    if Part.UPDATE in parts:
-        found += update.rows(device)
-    if Part.DETERMINISM in parts:
-        found += determinism.rows(device)
-    if Part.START in parts:
-        found += start.rows()
-    errors = gae.run_gold(device, gold) if gold is not None else {}
-    about = {
+    if device is Device.CUDA and not torch.cuda.is_available():
+        raise typer.BadParameter(f"torch {torch.__version__} finds no GPU here; take cpu", param_hint="--device")
+    measures: dict[Part, Callable[[], list[Row]]] = {
+        Part.LAKE: lambda: lake.rows(rollouts),
+        Part.GAE: lambda: gae.rows(device.value),
+        Part.UPDATE: lambda: update.rows(device.value),
+        Part.PROCESSES: lambda: processes.rows(device.value),
+        Part.DETERMINISM: lambda: determinism.rows(device.value),
+        Part.START: start.rows,
+    }
+    found = [row for part, measure in measures.items() if part in (only or measures) for row in measure()]
+    errors = gae.run_gold(device.value, gold) if gold is not None else {}
+    if as_json:
+        print(table.as_json(found, errors, about(device)))
+    else:
+        table.show(found, errors, about(device), gae.GOLD_TOLERANCE)
+    off = [error for error in errors.values() if not error <= gae.GOLD_TOLERANCE]
+    raise typer.Exit(1 if off or any(row.missed for row in found) else 0)
+
+
+def about(device: Device) -> dict[str, object]:
+    """What a figure depends on besides the code."""
+    facts: dict[str, object] = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "machine": f"{platform.system()} {platform.machine()}",
-        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "cores": os.cpu_count(),
+        "device": torch.cuda.get_device_name() if device is Device.CUDA else device.value,
+        "python": platform.python_version(),
         "torch": torch.__version__,
     }
-    if as_json:
-        print(json.dumps({**about, "rows": [dataclasses.asdict(row) for row in found], "gold": errors}, indent=1))
-    else:
-        _show(found, errors, about)
-    missed = [row for row in found if row.goal is not None and (row.ratio or 0) < row.goal]
-    missed_gold = {case: error for case, error in errors.items() if not error <= gae.GOLD_TOLERANCE}
-    raise typer.Exit(1 if missed or missed_gold else 0)
-
-
-def _show(rows: list[Row], errors: dict[str, float], about: dict[str, str]) -> None:
-    console = Console(width=None if Console().is_terminal else 150, highlight=False)
-    table = Table(title=", ".join(about.values()), title_justify="left", box=None, header_style="bold")
-    for name in ("stage", "what", "ours", "unit", "peer", "peer's", "ratio", "goal"):
-        table.add_column(name, justify="right" if name in ("ours", "peer's", "ratio", "goal") else "left")
-    for row in rows:
-        peer = "not installed" if row.peer is None else f"{row.peer:,.4g}"
-        ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
-        goal = "" if row.goal is None else f"{row.goal:g}"
-        table.add_row(row.stage, row.what, f"{row.ours:,.4g}", row.unit, row.peer_name, peer, ratio, goal)
-    console.print(table)
-    for case, error in errors.items():
-        console.print(f"gold  {case:<20} {error:.1e}  (at most {gae.GOLD_TOLERANCE:g})")
+    if hasattr(os, "getloadavg"):
+        facts["load"] = round(os.getloadavg()[0], 1)
+    if device is Device.CUDA:
+        facts["cuda"] = torch.version.cuda
+    for name in LIBRARIES:
+        try:
+            facts[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue  # its rows say so
+    return facts
 
 
 if __name__ == "__main__":

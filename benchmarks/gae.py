@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from benchmarks import gae_peers
+from benchmarks import floors, gae_peers
 from benchmarks.row import Row
 from ppo.device import threads
 from ppo.gae import gae, log_step
@@ -32,6 +32,8 @@ LARGE, WANTED_SHARE = 16_777_216, 0.5
 """Rows from which on this share of what a copy moves is wanted."""
 BYTES = 22
 """Of a row that must move: 14 in, 8 out."""
+COPY = "copy of memory"
+"""The floor: as many bytes, only moved."""
 
 Columns = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
@@ -57,6 +59,7 @@ def run_gold(device: str, path: Path) -> dict[str, float]:
 def _cpu(device: str) -> list[Row]:
     found = []
     with threads(1):
+        most = floors.bytes_per_second(device) / BYTES / 1e6
         for count in (10_240, 41_000, 1_000_000, 10_000_000):
             columns = _ragged(count, device)
             first = tuple(column[:41_000] for column in columns)
@@ -78,7 +81,8 @@ def _cpu(device: str) -> list[Row]:
                 ("TorchRL", "torchrl", few),
             ):
                 rate = rows_of / timed[peer] / 1e6 if peer in timed else None
-                found.append(Row("gae", what, ours, name, rate, "M rows/s", ours / rate if rate else None, None))
+                ratio = ours / rate if rate else None
+                found.append(Row("gae", what, ours, name, rate, "M rows/s", ratio, None, most, COPY))
             if wanted := WANTED_CPU.get(count):
                 found.append(Row("gae", what, ours, "the goal", wanted, "M rows/s", ours / wanted, 1))
     return found
@@ -98,7 +102,8 @@ def _cuda() -> list[Row]:
         "cuda",
     )
     ours, what = timed["ours"] * 1e3, f"{AGENTS} x {STEPS:,}, cuda"
-    found = [Row("gae", what, ours, "the goal", WANTED_MS, "ms", WANTED_MS / ours, 1)]
+    least = 1e3 * AGENTS * STEPS * BYTES / floors.bytes_per_second("cuda")
+    found = [Row("gae", what, ours, "the goal", WANTED_MS, "ms", WANTED_MS / ours, 1, least, COPY)]
     for name in ("rl-triton", "TorchRL", "log-step scan"):
         peer = timed[name] * 1e3 if name in timed else None
         found.append(Row("gae", what, ours, name, peer, "ms", peer / ours if peer else None, 1 if peer else None))

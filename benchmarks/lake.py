@@ -1,10 +1,12 @@
 """The lake: files to committed partitions, a window read again, and the memory of a long ingest.
 
 The rollouts are the sample session's, each made different by a seed in its head. Peers run in the same process on the
-same files: `json.loads` alone, and `json.loads` into arrays as a trainer script does it.
+same files: `json.loads` alone, and `json.loads` into arrays as a trainer script does it. The floors: a scan of the JSON
+in C that checks its grammar and makes no value of it, and one sha256 of the partitions that a window lies in.
 """
 
 import gzip
+import hashlib
 import json
 import os
 import subprocess
@@ -14,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from benchmarks.row import Row
@@ -40,10 +43,21 @@ def rows(rollouts: int = 1000) -> list[Row]:
     experiences, files, seconds = found["experiences"], found["files"], found["ingest_seconds"]
     rate, peer_rate = experiences / seconds, experiences / files / found["loads_seconds"]
     window, peer_window = 1e3 * found["window_seconds"], 1e3 * found["script_seconds"] * found["window_files"]
-    what = f"{files} files, 1 core"
+    what, scan = f"{files} files, 1 core", experiences / files / found["scan_seconds"]
     return [
+        Row(
+            "ingest",
+            f"files to committed partitions, {what}",
+            rate,
+            "json.loads alone",
+            peer_rate,
+            "rows/s",
+            rate / peer_rate,
+            None,
+            scan,
+            "scan of the JSON",
+        ),
         Row("ingest", f"files to committed partitions, {what}", rate, "goal", 60_000, "rows/s", rate / 60_000, 1.0),
-        Row("ingest", f"the same, {what}", rate, "json.loads alone", peer_rate, "rows/s", rate / peer_rate, None),
         Row(
             "window",
             f"read {found['window_files']} rollouts again, checked",
@@ -53,6 +67,8 @@ def rows(rollouts: int = 1000) -> list[Row]:
             "ms",
             peer_window / window,
             50.0,
+            1e3 * found["hash_seconds"],
+            "sha256 of its partitions",
         ),
         Row("memory", f"peak while ingesting, {what}", peak / GIB, "goal", 1.0, "GiB", GIB / peak, 1.0),
     ]
@@ -99,6 +115,7 @@ def _measure(source: Path, home: Path) -> dict[str, float]:
     ingest_seconds = time.perf_counter() - began
     manifest = select(lake, Window(newest=WINDOW))
     window_seconds = _best(lambda: window_rows(lake, manifest))
+    partitions = [lake.paths.home / path for path in {member.path for member in manifest.rollouts}]
     texts = [path.read_bytes() for path in files[:PEER_FILES]]
     return {
         "files": len(files),
@@ -107,6 +124,8 @@ def _measure(source: Path, home: Path) -> dict[str, float]:
         "window_files": len(manifest.rollouts),
         "window_seconds": window_seconds,
         "loads_seconds": _best(lambda: [json.loads(text) for text in texts]) / len(texts),
+        "scan_seconds": _best(lambda: [msgspec.json.decode(text, type=msgspec.Raw) for text in texts]) / len(texts),
+        "hash_seconds": _best(lambda: [hashlib.sha256(path.read_bytes()).digest() for path in partitions]),
         "script_seconds": _best(lambda: [_script(path) for path in files[:PEER_FILES]]) / PEER_FILES,
     }
 

@@ -23,14 +23,31 @@ def rows() -> list[Row]:
     """A row per command, seconds."""
     with tempfile.TemporaryDirectory() as folder:
         _seconds(folder, ("sql", "select 1"))  # makes the lake
-        found = {}
+        found, bare = {}, statistics.median(_bare() for _ in range(ROUNDS))
         for command in GOALS:
             found[command] = statistics.median(_seconds(folder, command) for _ in range(ROUNDS))
     told = {command: f"pitwall {' '.join(command)}" for command in GOALS}
     return [
-        Row("start", told[command], seconds, "goal", GOALS[command], "s", GOALS[command] / seconds, 1.0)
+        Row(
+            "start",
+            told[command],
+            seconds,
+            "goal",
+            GOALS[command],
+            "s",
+            GOALS[command] / seconds,
+            1.0,
+            bare,
+            "python alone",
+        )
         for command, seconds in found.items()
     ]
+
+
+def _bare() -> float:
+    began = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    return time.perf_counter() - began
 
 
 def _seconds(home: str, command: tuple[str, ...]) -> float:

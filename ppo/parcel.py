@@ -39,7 +39,8 @@ class Parcel:
     def files(self) -> dict[str, bytes]:
         """Contents by name."""
         batch = self.batch
-        tensors = {name: tensor.cpu().contiguous() for name, tensor in _tensors(batch).items()}
+        # Copies: two names of one tensor would be refused.
+        tensors = {name: tensor.to("cpu", copy=True).contiguous() for name, tensor in _tensors(batch).items()}
         tensors["places"] = torch.from_numpy(batch.places.astype(np.int64))
         contents = {
             _POLICY: self.policy.to_safetensors(),
@@ -82,7 +83,7 @@ def trained_files(trained: Trained) -> dict[str, bytes]:
         _OPTIMIZER: trained.optimizer_state,
         _METRICS: json.dumps(trained.metrics).encode(),
         _SOURCES: json.dumps(plain).encode(),
-        _ROWS: save({str(at): each.rows.cpu() for at, each in enumerate(trained.sources)}),
+        _ROWS: save({str(at): each.rows.to("cpu", copy=True) for at, each in enumerate(trained.sources)}),
     }
 
 
