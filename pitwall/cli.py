@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from pitwall import (
+    analyse,
     backup,
     drive,
     ingest,
@@ -43,6 +44,7 @@ ingest.register(app)
 train.register(app)
 rescore.register(app)
 sql.register(app)
+analyse.register(app)
 trace.register(app)
 reproduce.register(app)
 app.add_typer(models.app, name="models")
