@@ -43,7 +43,7 @@ def analyse(
     settings: Settings = context.obj.settings
     home = context.obj.lake.paths.home  # what is wrong with the lake is said here, not in the browser
     number = _free_port(host) if port is None else _refuse_taken(host, port)
-    app = _own_copy(home) if edit else APP
+    app = own_copy(home) if edit else APP
     token = secrets.token_urlsafe(16)
     with TemporaryDirectory(prefix="pitwall-") as folder, interruptible():
         secret = Path(folder) / "token"
@@ -73,7 +73,7 @@ def _require_marimo() -> None:
         )
 
 
-def _own_copy(home: Path) -> Path:
+def own_copy(home: Path) -> Path:
     """The person's copy of the app; made where there is none, and never overwritten."""
     own = home / "analysis" / "app.py"
     shipped = APP.read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Where a recorded drive went: the same car from the same start, driven by the recorded actions.
 
-Arrives: what a rollout file tells (seed, agent, number of the episode, actions). Leaves: positions; what the car sees is
-held against what was recorded, and only where both agree is it that drive. Legend: T steps, O observations.
+Arrives: what a rollout file tells (seed, agent, number of the episode, actions). Leaves: positions; what the car sees
+is held against what was recorded, and only where both agree is it that drive. Legend: T steps, O observations.
 """
 
 from contextlib import closing
@@ -51,13 +51,14 @@ class Replay:
             for step, action in enumerate(actions):
                 if state.shape[1:] != seen.shape[1:]:
                     raise DriveRejected(f"{seen.shape[1]} observations were recorded, the car has {state.shape[1]}")
-                worst = max(worst, float(np.abs(state[0] - seen[step]).max()))
-                if not worst <= AGREE:
+                off = float(np.abs(state[0] - seen[step]).max())
+                if not off <= AGREE:  # nor where it is NaN
                     raise DriveRejected(
                         f"seed {seed}, agent {agent}, episode {number}: at step {step} the car sees something else "
-                        f"than what was recorded (by {worst:.2g}). It drove on other tracks, in another release, or "
+                        f"than what was recorded (by {off:.2g}). It drove on other tracks, in another release, or "
                         "episodes before this one are missing"
                     )
+                worst = max(worst, off)
                 state, _, _, _, infos = environment.step(action[None])
                 points.append((infos["x"][0], infos["y"][0], infos["speed"][0]))
         x, y, speed = np.array(points, np.float64).T

@@ -1,4 +1,4 @@
-"""Pitwall's analysis app: returns, episodes, reward, two versions, drift, and SQL of your own. Opened by: pitwall analyse.
+"""The analysis app: returns, episodes, reward, two versions, drift, SQL of your own. Opened by: pitwall analyse.
 
 Arrives: the lake of this session's settings. Leaves: a page. Every figure is the answer to a question of
 `warehouse/sql/`, so each can be asked in a terminal as well: pitwall ask.
@@ -210,7 +210,7 @@ def episode_shown(episode, episodes, line, order, shown_panels, steps):
     mo.vstack(
         [
             mo.md("## Episode explorer"),
-            mo.hstack([order, shown_panels or mo.md("")], justify="start", gap=2),
+            mo.hstack([order, mo.md("") if shown_panels is None else shown_panels], justify="start", gap=2),
             episodes,
             below,
         ]
@@ -232,8 +232,8 @@ def reward(again, lake, run_id, section, version):
             terms_chart or mo.callout("No experience is here. Choose another run or version.", kind="info"),
             mo.callout(
                 mo.md(
-                    "These rollouts hold no terms of the reward, only the sum. A producer gives them with each experience "
-                    'as `"reward_terms": {"speed": 0.1, ...}`; our own cars do (`pitwall drive`).'
+                    "These rollouts hold no terms of the reward, only the sum. A producer gives them with each "
+                    'experience as `"reward_terms": {"speed": 0.1, ...}`; our own cars do (`pitwall drive`).'
                 ),
                 kind="info",
             )
@@ -247,9 +247,9 @@ def reward(again, lake, run_id, section, version):
 @app.cell(hide_code=True)
 def sides(section, versions):
     mo.stop(section.value != "Compare")
-    numbers = [str(number) for number in versions["version"]]
-    a = mo.ui.dropdown(numbers, value=numbers[0] if numbers else None, label="a", searchable=True)
-    b = mo.ui.dropdown(numbers, value=numbers[-1] if numbers else None, label="b", searchable=True)
+    _numbers = [str(number) for number in versions["version"]]
+    a = mo.ui.dropdown(_numbers, value=_numbers[0] if _numbers else None, label="a", searchable=True)
+    b = mo.ui.dropdown(_numbers, value=_numbers[-1] if _numbers else None, label="b", searchable=True)
     return a, b
 
 
@@ -317,12 +317,12 @@ def compare(a, again, b, lake):
 @app.cell(hide_code=True)
 def shift_sides(runs, section, versions):
     mo.stop(section.value != "Drift")
-    by_run = {f"run {name}": {"run": name, "version": None} for name in runs["run_id"]}
-    by_version = {f"version {number}": {"run": None, "version": number} for number in versions["version"]}
-    every = by_version | by_run
-    names = list(by_version) if len(by_version) > 1 else list(every)
-    new = mo.ui.dropdown(every, value=names[0] if names else None, label="a", searchable=True)
-    old = mo.ui.dropdown(every, value=names[-1] if names else None, label="against b", searchable=True)
+    _by_run = {f"run {name}": {"run": name, "version": None} for name in runs["run_id"]}
+    _by_version = {f"version {number}": {"run": None, "version": number} for number in versions["version"]}
+    _every = _by_version | _by_run
+    _names = list(_by_version) if len(_by_version) > 1 else list(_every)
+    new = mo.ui.dropdown(_every, value=_names[0] if _names else None, label="a", searchable=True)
+    old = mo.ui.dropdown(_every, value=_names[-1] if _names else None, label="against b", searchable=True)
     return new, old
 
 
@@ -379,9 +379,7 @@ def answered(again, lake, statement):
     mo.vstack(
         [
             mo.md("## SQL of your own"),
-            mo.md(
-                "DuckDB's, read-only, over the views of `pitwall sql --help`: `describe episodes` shows the columns of one."
-            ),
+            mo.md("DuckDB's, read-only, over the views of `pitwall sql --help`. Columns of one: `describe episodes`."),
             statement,
             mo.callout(mo.plain_text(sql_error or ""), kind="danger")
             if sql_answer is None

@@ -1,7 +1,7 @@
 """Answers of the questions as charts.
 
-Arrives: Arrow tables of the questions in warehouse/sql/. Leaves: Altair charts, drawn by the Vega that marimo brings along,
-so nothing is fetched. Names from files are values of the data, never fields or markup.
+Arrives: Arrow tables of the questions in warehouse/sql/. Leaves: Altair charts, drawn by the Vega that marimo brings
+along, so nothing is fetched. Names from files are values of the data, never fields or markup.
 """
 
 import altair as alt

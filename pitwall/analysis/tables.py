@@ -16,4 +16,8 @@ def shown(found: pa.Table, *columns: str, **how: Any) -> mo.ui.table:  # noqa: A
     frame = frame.select(columns) if columns else frame
     floats = [name for name, kind in frame.schema.items() if kind.is_float()]
     usual: dict[str, Any] = {"selection": None, "show_data_types": False, "show_column_summaries": False}
-    return mo.ui.table(frame, format_mapping=dict.fromkeys(floats, "{:.5g}".format), **usual | how)
+    return mo.ui.table(frame, format_mapping=dict.fromkeys(floats, _digits), **usual | how)
+
+
+def _digits(value: float | None) -> str:
+    return "" if value is None else f"{value:.5g}"
