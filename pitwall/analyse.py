@@ -55,7 +55,7 @@ def analyse(
         except KeyboardInterrupt:
             typer.echo("stopped")
         finally:
-            child.stop(patience=10)
+            child.stop(patience=30)
 
 
 def register(app: typer.Typer) -> None:
