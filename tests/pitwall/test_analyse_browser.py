@@ -66,14 +66,18 @@ class Page:
         self.click(f"e.getAttribute('role') === 'tab' && e.textContent.trim() === '{name}'")
 
     def drawn(self) -> list[tuple[int, str]]:
-        """Of every chart: how many letters its lines, areas and bars need as paths, and a hash of them."""
-        paths: list[str] = self.driver.execute_script(
+        """Of every chart: its coloured pixels (every third one is looked at), and a hash of the picture."""
+        pictures: list[tuple[int, str]] = self.driver.execute_script(
             f"""{_DEEP}
-            const marks = ['line', 'area', 'rect', 'symbol'].map((kind) => `g.mark-${{kind}} path`).join(', ');
-            return deep(document).filter((e) => e.tagName === 'svg' && e.classList.contains('marks')).map(
-                (e) => [...e.querySelectorAll(marks)].map((path) => path.getAttribute('d')).join(' '))"""
+            return deep(document).filter((e) => e.tagName === 'CANVAS' && e.classList.contains('marks')).map((e) => {{
+                const p = e.getContext('2d').getImageData(0, 0, e.width, e.height).data;
+                let coloured = 0;
+                for (let at = 0; at < p.length; at += 12)
+                    if (Math.max(p[at], p[at + 1], p[at + 2]) - Math.min(p[at], p[at + 1], p[at + 2]) > 40) coloured++;
+                return [coloured, e.toDataURL()];
+            }})"""
         )
-        return [(len(path), hashlib.sha256(path.encode()).hexdigest()) for path in paths]
+        return [(coloured, hashlib.sha256(picture.encode()).hexdigest()) for coloured, picture in pictures]
 
     def charts(self, number: int = 1) -> list[tuple[int, str]]:
         """What is drawn, once that many charts have marks."""
