@@ -152,7 +152,7 @@ def returns(again, lake, run_id, section, version):
 @app.cell(hide_code=True)
 def episode_order(section):
     mo.stop(section.value != "Episodes")
-    order = mo.ui.dropdown(["newest", "best", "worst", "longest", "shortest"], value="newest", label="first the")
+    order = mo.ui.dropdown(["newest", "best", "worst", "longest", "shortest"], value="best", label="first the")
     return (order,)
 
 
@@ -186,15 +186,35 @@ def episode(episodes, lake, listed):
 
 
 @app.cell(hide_code=True)
-def episode_shown(episode, episodes, line, order, shown_panels, steps):
-    below: mo.Html = mo.callout(
-        "No episode is chosen: click one in the table. Is it empty? Choose another run.", kind="info"
+def episode_chosen(episodes, order, shown_panels):
+    mo.vstack(
+        [
+            mo.md("## Episode explorer"),
+            mo.hstack([order, mo.md("") if shown_panels is None else shown_panels], justify="start", gap=2),
+            episodes,
+        ]
     )
+    return
+
+
+@app.cell(hide_code=True)
+def episode_shown(episode, shown_panels, steps, line):
     episode_chart = None
     if episode is not None:
-        wanted = {name: names for name, names in panels(steps).items() if name in shown_panels.value}
+        wanted = {name: lines for name, lines in panels(steps).items() if name in shown_panels.value}
+        if wanted:
+            episode_chart = explorer(steps, wanted, None if isinstance(line, NoLine) else line)
+    episode_chart  # on its own: inside of others marimo would spell it several times as long
+    return (episode_chart,)
+
+
+@app.cell(hide_code=True)
+def episode_notes(episode, episode_chart, line, steps):
+    if episode is None:
+        notes = ["No episode is chosen: click one in the table. Is it empty? Choose another run."]
+    else:
         held = max(steps["steps"].to_pylist())
-        crowded = [name for name, names in wanted.items() if len(names) > MOST_LINES]
+        crowded = [name for name, lines in panels(steps).items() if len(lines) > MOST_LINES]
         notes = [
             "Every point is one step."
             if held == 1
@@ -204,18 +224,10 @@ def episode_shown(episode, episodes, line, order, shown_panels, steps):
         ]
         if "reward term" not in steps["kind"].to_pylist():
             notes.append("Reward terms: this run's rollouts hold none; a producer writes them as reward_terms.")
-        if wanted:
-            episode_chart = explorer(steps, wanted, None if isinstance(line, NoLine) else line)
-        below = mo.vstack([episode_chart or mo.md("Choose a panel."), *(mo.plain_text(note) for note in notes)])
-    mo.vstack(
-        [
-            mo.md("## Episode explorer"),
-            mo.hstack([order, mo.md("") if shown_panels is None else shown_panels], justify="start", gap=2),
-            episodes,
-            below,
-        ]
-    )
-    return (episode_chart,)
+        if episode_chart is None:
+            notes.append("No panel is chosen.")
+    mo.vstack([mo.plain_text(note) for note in notes])
+    return
 
 
 @app.cell(hide_code=True)

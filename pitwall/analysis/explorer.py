@@ -18,8 +18,10 @@ WIDTH, MAP = 560, 380
 HOVER = alt.ParameterPredicate(param="hover", empty=False)
 Panels = dict[str, list[tuple[str, str]]]
 """Kind and name of the lines of each panel."""
-MOST_LINES = 40
-"""Lines of one panel; more are told apart by nobody."""
+MOST_LINES = 33
+"""Lines of one panel: of 600 points each, they stay below the 20,000 rows that marimo takes for one chart."""
+DIGITS = 5
+"""Significant ones of a number in a chart; a page has 8 MB at most."""
 
 
 def panels(found: pa.Table) -> Panels:
@@ -74,16 +76,17 @@ def _panel(frame: pl.DataFrame, title: str, lines: list[tuple[str, str]], is_las
     names = part["name"].unique(maintain_order=True).to_list()
     wide = part.pivot("name", index="step", values="mean", aggregate_function="first").sort("step")
     fields = {name: f"c{at}" for at, name in enumerate(names)}
-    base = alt.Chart(part).encode(
+    stretched = part["steps"].max() != 1
+    base = alt.Chart(_short(part.select("step", "name", "mean", *(("low", "high") if stretched else ())))).encode(
         x=alt.X("step:Q", title="step" if is_last else None, scale=alt.Scale(nice=False, zero=False)),
         color=alt.Color("name:N", title=None, sort=names, legend=alt.Legend(orient="right", symbolLimit=MOST_LINES)),
     )
     mean = base.mark_line(strokeWidth=1.6).encode(y=alt.Y("mean:Q", title=title, scale=alt.Scale(zero=False)))
     layers = [mean]
-    if part["steps"].max() != 1:
+    if stretched:
         layers.insert(0, base.mark_area(opacity=0.2).encode(y="low:Q", y2="high:Q"))
     pointed = (
-        alt.Chart(wide.rename(fields), name="pointed")
+        alt.Chart(_short(wide.rename(fields)), name="pointed")
         .mark_rule(color="#444", size=1.5)
         .encode(
             x="step:Q",
@@ -107,12 +110,14 @@ def _map(line: DrivenLine, frame: pl.DataFrame) -> Chart:
     x = alt.X("x:Q", title=None, axis=None, scale=alt.Scale(domain=[middle[0] - half, middle[0] + half], nice=False))
     y = alt.Y("y:Q", title=None, axis=None, scale=alt.Scale(domain=[middle[1] + half, middle[1] - half], nice=False))
     shown = pl.DataFrame({"x": line.x, "y": line.y, "step": steps, "order": range(len(line.x))})
-    base = alt.Chart(shown).encode(x=x, y=y)
+    base = alt.Chart(_short(shown)).encode(x=x, y=y)
     found = base.mark_point(opacity=0).properties(name="pointed_map")  # what the pointer finds
     layers: list[alt.Chart] = [found]
     for wall in line.walls or ():
         edge = pl.DataFrame({"x": wall[:, 0], "y": wall[:, 1], "order": range(len(wall))})
-        layers.append(alt.Chart(edge).mark_line(color="#30363f", strokeWidth=1.5).encode(x=x, y=y, order="order:Q"))
+        layers.append(
+            alt.Chart(_short(edge)).mark_line(color="#30363f", strokeWidth=1.5).encode(x=x, y=y, order="order:Q")
+        )
     if line.speed_kmh is None:
         layers.append(base.mark_line(color=ACCENT, strokeWidth=2.5).encode(order="order:Q"))
     else:
@@ -126,7 +131,7 @@ def _map(line: DrivenLine, frame: pl.DataFrame) -> Chart:
         )
         speed = alt.Color("kmh:Q", title="km/h", scale=alt.Scale(scheme="plasma"), legend=alt.Legend(orient="bottom"))
         layers.append(
-            alt.Chart(pieces)
+            alt.Chart(_short(pieces))
             .mark_line(strokeWidth=3.5, strokeCap="round")
             .encode(x=x, y=y, detail="piece:N", color=speed)
         )
@@ -137,3 +142,9 @@ def _map(line: DrivenLine, frame: pl.DataFrame) -> Chart:
         opacity=alt.condition(HOVER, alt.value(1), alt.value(0)), tooltip=["step:Q"]
     )
     return alt.layer(*layers, start, car).properties(width=MAP, height=MAP)
+
+
+def _short(frame: pl.DataFrame) -> pl.DataFrame:
+    """Numbers as long as a chart can show them."""
+    floats = [name for name, kind in frame.schema.items() if kind.is_float()]
+    return frame.with_columns(pl.col(floats).cast(pl.Float64).round_sig_figs(DIGITS))

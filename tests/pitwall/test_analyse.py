@@ -1,5 +1,7 @@
 """The analysis app without a browser: its cells on a lake of our own cars, on an empty one, and its free SQL."""
 
+import json
+import math
 import os
 import shutil
 import subprocess
@@ -18,6 +20,7 @@ from pitwall import analyse
 from pitwall.cli import app as commands
 from schemas.errors import QueryRejected, SettingsRejected
 from schemas.settings import Settings
+from schemas.space import ENGINE_ACTIONS, Space
 from tests.pitwall.running import Running
 from tests.ppo.contract import leaves_files_open
 from tests.warehouse.rows import WITH_LIDAR, Row, add_rollout
@@ -79,7 +82,22 @@ def test_the_explorer_draws_the_chosen_episode_and_its_line_on_the_track(page: P
     [hover] = drawn["params"]
     assert len(hover["views"]) == 6  # every panel and the map listen to the pointer
     speeds = [row["mean"] for row in steps if row["name"] == "speed_norm"]
-    assert speeds in [[row["mean"] for row in data] for data in drawn["datasets"].values() if "mean" in data[0]]
+    shown = [[row["mean"] for row in data] for data in drawn["datasets"].values() if "mean" in data[0]]
+    assert any(len(data) == len(speeds) and data == pytest.approx(speeds, rel=1e-4) for data in shown)
+
+
+def test_a_long_episode_with_many_rays_stays_below_what_a_page_bears(page: Page, tmp_path: Path) -> None:
+    lake = Lake.open(Settings.load(home=tmp_path))
+    rows = [Row(0, step, reward=math.sin(step), terminated=step == 1499) for step in range(1500)]
+    space = Space.of(47, list(ENGINE_ACTIONS))
+    waves = {name: [math.sin(step + at) for step in range(1500)] for at, name in enumerate(space.observation_columns)}
+    add_rollout(lake, "long", 0, rows, space=space, features=waves, terms={"speed": 0.1})
+    lake.catalog.engine.dispose()
+    found = page(tmp_path, "Episodes")
+    drawn = found["episode_chart"].to_dict()
+    assert max(map(len, drawn["datasets"].values())) <= 20_000
+    assert len(json.dumps(drawn)) < 4_000_000
+    assert {row["steps"] for row in found["steps"].to_pylist()} == {3}
 
 
 def test_reward_terms_versions_and_drift_are_drawn(page: Page, driven: Path, lake: Lake) -> None:

@@ -81,7 +81,7 @@ class Page:
 
     def charts(self, number: int = 1) -> list[tuple[int, str]]:
         """What is drawn, once that many charts have marks."""
-        return wait(lambda: shown if len(shown := [c for c in self.drawn() if c[0] > 200]) >= number else None)
+        return wait(lambda: shown if len(shown := [c for c in self.drawn() if c[0] > 20]) >= number else None)
 
     def says(self, words: str) -> None:
         wait(lambda: self.elements(f"e.children.length === 0 && e.textContent.includes({json.dumps(words)})"))
