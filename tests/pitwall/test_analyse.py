@@ -88,13 +88,16 @@ def test_the_explorer_draws_the_chosen_episode_and_its_line_on_the_track(page: P
 
 def test_a_long_episode_with_many_rays_stays_below_what_a_page_bears(page: Page, tmp_path: Path) -> None:
     lake = Lake.open(Settings.load(home=tmp_path))
+    import altair as alt
+
     rows = [Row(0, step, reward=math.sin(step), terminated=step == 1499) for step in range(1500)]
     space = Space.of(47, list(ENGINE_ACTIONS))
     waves = {name: [math.sin(step + at) for step in range(1500)] for at, name in enumerate(space.observation_columns)}
     add_rollout(lake, "long", 0, rows, space=space, features=waves, terms={"speed": 0.1})
     lake.catalog.engine.dispose()
     found = page(tmp_path, "Episodes")
-    drawn = found["episode_chart"].to_dict()
+    with alt.data_transformers.enable(max_rows=20_000):  # as marimo does
+        drawn = found["episode_chart"].to_dict()
     assert max(map(len, drawn["datasets"].values())) <= 20_000
     assert len(json.dumps(drawn)) < 4_000_000
     assert {row["steps"] for row in found["steps"].to_pylist()} == {3}
