@@ -4,6 +4,7 @@ Arrives: rows, a configuration, the version to go on from. Leaves: a `Learned`: 
 and hashes of what was used.
 """
 
+import hashlib
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +126,18 @@ def ingredients(lake: Lake, batch: "Batch", parent: int | None) -> Ingredients:
         policies={version: each[WEIGHTS].sha256 for version, each in files.items()},
         optimizer=None if state is None else state.sha256,
         machine=machine(batch.reward.device),
+        learner=_learner(),
     )
+
+
+def _learner() -> str:
+    """Of every file of ppo/, whatever ends its lines."""
+    import ppo
+
+    digest = hashlib.sha256()
+    for path in sorted(Path(ppo.__path__[0]).glob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_text(encoding="utf-8").encode() + b"\0")
+    return digest.hexdigest()
 
 
 def machine(device: "torch.device") -> Machine:

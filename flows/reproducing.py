@@ -134,6 +134,7 @@ def _train_again(
             batch, _ = batch_of(lake, window, table, config, manifest.parent)
             used = ingredients(lake, batch, manifest.parent)
             found.differs += _unlike("machine", recorded.machine.model_dump(), used.machine.model_dump())
+            found.differs += _unlike("learner", {"its source": recorded.learner}, {"its source": used.learner})
             changed = [
                 *_unlike("policies", _named(recorded.policies), _named(used.policies)),
                 *_unlike(

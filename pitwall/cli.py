@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar
 import typer
 
 from pitwall import (
+    analyse,
     backup,
     doctor,
     drive,
@@ -67,6 +68,7 @@ train.register(app)
 watch.register(app)
 rescore.register(app)
 sql.register(app)
+analyse.register(app)
 trace.register(app)
 reproduce.register(app)
 report.register(app)

@@ -12,33 +12,19 @@ import functools
 import logging
 import math
 from collections.abc import Callable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-NEGLIGIBLE = 1e-8
-"""Passes end when what they would add is weighted by less, a tenth of what float32 resolves."""
+from ppo.estimate import NEGLIGIBLE, Estimate
+
 BLOCK = 65_536
 """Rows of a block at the most: its buffers take 1 MiB. Smaller blocks pay for calls, larger ones for memory."""
 
 logger = logging.getLogger("pitwall.gae")
 
 
-class Estimate(NamedTuple):
-    """What rows were worth."""
-
-    advantage: Tensor
-    """(N,)"""
-    returns: Tensor
-    """(N,) advantage + value."""
-    mean: Tensor
-    """() of the advantages; NaN without rows."""
-    deviation: Tensor
-    """() of the advantages, over N, not N - 1; NaN without rows."""
-
-
-Kernel = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, float, float], tuple[Tensor, Tensor, Tensor, Tensor]]
+Kernel = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, float, float], Estimate]
 
 
 @torch.no_grad()
@@ -54,7 +40,7 @@ def gae(
     """All (N,). `next_value` is never read where terminated; it may be NaN there."""
     columns = (reward, value, next_value, terminated, segment_end)
     if reward.is_cuda and (kernel := _kernel(reward.device, reward.dtype)) is not None:
-        return Estimate(*kernel(*columns, gamma, lam))
+        return kernel(*columns, gamma, lam)
     # Elsewhere a block costs launches and saves nothing.
     return log_step(*columns, gamma, lam, block=BLOCK if reward.device.type == "cpu" else max(1, len(reward)))
 

@@ -1,6 +1,6 @@
 """Generalized advantage estimates on CUDA, parallel over time: few long agents are as fast as many short ones.
 
-Arrives: columns as in `ppo.gae`, float32 and bool, on one device. Leaves: what `ppo.gae.Estimate` holds.
+Arrives: columns as in `ppo.gae`, float32 and bool, on one device. Leaves: an `Estimate`.
 Rows are numbered from the newest: y_i = d_i + c_i y_{i-1} is then a forward scan, over loads from the end backwards
 (a reverse scan of Triton is wrong where the order of factors matters: triton-lang/triton 4362). Three steps:
     1. each chunk scans itself; rows that no later chunk can reach are done, with their share of the moments
@@ -22,7 +22,7 @@ import triton
 import triton.language as tl
 from torch import Tensor
 
-from ppo.gae import NEGLIGIBLE
+from ppo.estimate import NEGLIGIBLE, Estimate
 
 CHUNK = 2048
 """Rows that one program scans; a power of two, at most 16,384."""
@@ -42,13 +42,13 @@ def gae_kernel(
     lam: float,
     chunk: int = CHUNK,
     lanes: int = LANES,
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """All (N,) -> advantage (N,), return (N,), mean (), deviation (), for N >= 0."""
+) -> Estimate:
+    """All (N,), for N >= 0."""
     rows, decay = len(reward), gamma * lam
     advantage, returns = torch.empty_like(reward), torch.empty_like(reward)
     moments = reward.new_full((2,), math.nan)
     if not rows:
-        return advantage, returns, moments[0], moments[1]
+        return Estimate(advantage, returns, moments[0], moments[1])
     chunks = triton.cdiv(rows, chunk)
     ends, means, squares = reward.new_empty(3, chunks)
     reached, counts = torch.empty(2, chunks, dtype=torch.int32, device=reward.device)
@@ -68,7 +68,7 @@ def gae_kernel(
                 rows, math.log2(decay), CHUNK=chunk, LANES=lanes, num_warps=4,
             )  # fmt: skip
         _join_moments[(1,)](counts, means, squares, moments, rows, chunks, LANES=lanes, num_warps=WARPS)
-    return advantage, returns, moments[0], moments[1]
+    return Estimate(advantage, returns, moments[0], moments[1])
 
 
 def _dithered(decay: float) -> tuple[float, float, int]:

@@ -19,7 +19,8 @@ from ppo import loss
 from ppo.adam import Adam
 from ppo.batch import Batch
 from ppo.device import one_thread_if_small, repeatable
-from ppo.gae import Estimate, gae
+from ppo.estimate import Estimate
+from ppo.gae import gae
 from ppo.gradient import Gradient, Minibatch
 from ppo.group import ALONE, Group
 from ppo.normaliser import Normaliser

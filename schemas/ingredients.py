@@ -40,6 +40,8 @@ class Ingredients(_Frozen):
     optimizer: Sha256 | None
     """Hash of the parent's optimizer state, where there was one."""
     machine: Machine
+    learner: Sha256 | None = None
+    """Hash of the learner's own source: another order of a sum gives other bits. Earlier releases did not say."""
 
 
 class RolloutFacts(_Frozen):

@@ -129,8 +129,6 @@ def came(up: Running) -> dict[str, Any]:
 def trained(up: Running, came: dict[str, Any]) -> list[dict[str, Any]]:
     """Two trainings by hand, asked for at once, after the one that the automation began."""
     _until(lambda: up.runs("train", tags={"all_": ["v2"]}, state={"type": {"any_": ["COMPLETED"]}}), 60)
-    (up.root / "pitwall-data" / "reports").mkdir()
-    (up.root / "pitwall-data" / "reports" / "v00004.html").write_text("<h1>Version 4</h1>", encoding="utf-8")
     for _ in range(2):
         asked = up.command(*PREFECT, "deployment", "run", "train/ppo")
         assert asked.returncode == 0, asked.stdout + asked.stderr
@@ -218,7 +216,7 @@ def test_our_lines_are_in_the_log_of_the_run(up: Running, trained: list[dict[str
 def test_pages_show_the_figures_and_link_to_the_model(up: Running, trained: list[dict[str, Any]]) -> None:
     artifacts = up.ask("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [trained[0]["id"]]}}})
     by_key = {artifact["key"]: artifact for artifact in artifacts}
-    assert "version-report" not in by_key  # nobody made one
+    assert "v00002.html" in by_key["version-report"]["data"]
     summary = by_key["version-summary"]["data"]
     assert "| window | newest-20: 5 rollouts (5 new to training), 10,240 experiences, id " in summary
     assert "| parity | exports agree within " in summary and "| start | version 1 |" in summary
@@ -236,10 +234,11 @@ def test_the_history_of_an_artifact_is_that_of_the_versions(up: Running, trained
     assert told == [f"Version {version}, by epoch" for version in (4, 3, 2)]
 
 
-def test_a_report_is_linked_where_one_was_made(up: Running, trained: list[dict[str, Any]]) -> None:
-    [link] = up.ask("artifacts/filter", {"artifacts": {"key": {"any_": ["version-report"]}}})
-    assert link["flow_run_id"] == trained[-1]["id"]
-    assert (up.root / "pitwall-data" / "reports" / "v00004.html").as_uri() in link["data"]
+def test_the_report_of_each_version_is_linked(up: Running, trained: list[dict[str, Any]]) -> None:
+    links = up.ask("artifacts/filter", {"artifacts": {"key": {"any_": ["version-report"]}}, "sort": "CREATED_ASC"})
+    assert [link["flow_run_id"] for link in links] == [run["id"] for run in trained]
+    for version, link in zip((2, 3, 4), links, strict=True):
+        assert (up.root / "pitwall-data" / "reports" / f"v{version:05d}.html").as_uri() in link["data"]
 
 
 def test_schedules_make_runs_and_those_end_completed(up: Running, came: dict[str, Any]) -> None:

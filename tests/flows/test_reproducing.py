@@ -145,16 +145,17 @@ def test_another_noise_factor_is_named_and_nothing_is_trained(taught):
     assert any(each.startswith("batch: noise_scale was ") for each in found.differs)
 
 
-def test_other_libraries_and_another_machine_are_told_but_do_no_harm_where_the_bits_agree(taught):
+def test_other_libraries_machine_and_learner_are_told_but_do_no_harm_where_the_bits_agree(taught):
     manifest = registry.read_manifest(taught, 2)
     machine = manifest.ingredients.machine.model_dump() | {"cpu": "Z80", "threads": 1}
-    ingredients = manifest.ingredients.model_dump() | {"machine": machine}
+    ingredients = manifest.ingredients.model_dump() | {"machine": machine, "learner": "0" * 64}
     spoil(taught, 2, libraries=manifest.libraries | {"torch": "1.0"}, ingredients=ingredients)
     found = reproduce(taught, 2, Reporter())
     assert found.identical
     assert [note.partition(" was ")[0] for note in found.notes] == [
         "other here, without effect: libraries: torch",
         "other here, without effect: machine: cpu",
+        "other here, without effect: learner: its source",
     ]
 
 

@@ -14,7 +14,10 @@ from warehouse.lake import Lake
 from warehouse.questions import ask, question, questions
 from warehouse.registry import publish
 
-REQUIRED = {"rollout": "rollout_0"}
+REQUIRED = {
+    "rollout": "rollout_0",
+    **{"run": "a", "first_rollout_id": "x", "first_row_index": 0, "last_rollout_id": "x", "last_row_index": 0},
+}
 
 
 def given(name: str):
