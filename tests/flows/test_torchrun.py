@@ -106,13 +106,16 @@ def test_a_killed_process_ends_the_training_with_its_number_and_may_be_tried_aga
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_the_command(lake, tmp_path, number):
     command = [sys.executable, "-m", "pitwall", "--home", str(lake.settings.home), "train", "--processes", "2"]
-    process = subprocess.Popen([*command, "--set", "epochs=1000000"], stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 120
-    while len(_running(tmp_path)) < 3 and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert len(_running(tmp_path)) >= 3  # torchrun and two that learn
-    process.send_signal(number)
-    _, said = process.communicate(timeout=60)
+    with subprocess.Popen([*command, "--set", "epochs=1000000"], stderr=subprocess.PIPE) as process:
+        try:
+            deadline = time.monotonic() + 120
+            while len(_running(tmp_path)) < 3 and time.monotonic() < deadline:
+                time.sleep(0.2)
+            assert len(_running(tmp_path)) >= 3  # torchrun and two that learn
+            process.send_signal(number)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == (130 if number == signal.SIGINT else -9), said
     assert not _after_a_while(tmp_path)
     assert len(registry.versions(lake)) == 1
