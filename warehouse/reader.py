@@ -89,7 +89,8 @@ def _typed(text: bytes) -> Typed:
         whole = decode_file(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return _row_by_row(text)
-    return Typed(whole, whole.experiences, range(len(whole.experiences)), [], _lazy_rows(text))
+    rows, whole.experiences = whole.experiences, []  # the head is kept until the commit: with them, twice the text
+    return Typed(whole, rows, range(len(rows)), [], _lazy_rows(text))
 
 
 def _row_by_row(text: bytes) -> Typed:
