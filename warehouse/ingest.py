@@ -107,7 +107,7 @@ class _Ingest:
                 try:
                     if source.damage:
                         raise RolloutRejected(source.damage)
-                    load.files[source.content_id] = source, read(source.content, source.content_id)
+                    load.add(source, read(source.content, source.content_id))
                 except RolloutRejected as error:
                     if source.fresh and first_look is None:
                         unready[landed] = source.look
@@ -135,7 +135,7 @@ class _Ingest:
         load.commit(self.lake, self.labels)
         for group in load.groups:
             for source, reading in group.members:
-                self.in_lake[source.content_id] = source.landed.path.name
+                self.in_lake[source.content_id] = source.landed.name
                 if source.content_id in load.lost_race:
                     self.report.known.append(source.path)
                     continue
@@ -148,7 +148,7 @@ class _Ingest:
                 self._dispose(source)
         for source in load.seen_again:
             twin = self.in_lake[source.content_id]
-            if twin == source.landed.path.name:
+            if twin == source.landed.name:
                 self.report.known.append(source.path)
             else:
                 self.report.duplicates[source.path] = twin
