@@ -63,7 +63,7 @@ def _frame(readings: Sequence[Reading], columns: Iterable[str], optional: Collec
     """The rows of all readings in these columns; steps and gaps are still blank."""
     rows = [reading.rows for reading in readings]
     place = np.repeat(np.arange(len(readings), dtype=np.uint32), rows)
-    blank = {
+    blank: dict[str, pl.Series | np.ndarray] = {
         "rollout_id": pl.Series([reading.content_id for reading in readings]).gather(place),
         "step": np.zeros(len(place), np.int32),
         **dict.fromkeys(GAP_COLUMNS, np.zeros(len(place), np.bool_)),
