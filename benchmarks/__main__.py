@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import determinism, gae, lake, update
+from benchmarks import determinism, gae, lake, training, update
 from benchmarks.row import Row
 
 
@@ -24,6 +24,7 @@ class Part(StrEnum):
     GAE = "gae"
     UPDATE = "update"
     DETERMINISM = "determinism"
+    TRAINING = "training"
 
 
 def main(
@@ -44,6 +45,8 @@ def main(
         found += update.rows(device)
     if Part.DETERMINISM in parts:
         found += determinism.rows(device)
+    if Part.TRAINING in parts:
+        found += training.rows(device)
     errors = gae.run_gold(device, gold) if gold is not None else {}
     about = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -66,7 +69,7 @@ def _show(rows: list[Row], errors: dict[str, float], about: dict[str, str]) -> N
     for name in ("stage", "what", "ours", "unit", "peer", "peer's", "ratio", "goal"):
         table.add_column(name, justify="right" if name in ("ours", "peer's", "ratio", "goal") else "left")
     for row in rows:
-        peer = "not installed" if row.peer is None else f"{row.peer:,.4g}"
+        peer = f"{row.peer:,.4g}" if row.peer is not None else "not installed" if row.peer_name else ""
         ratio = "" if row.ratio is None else f"{row.ratio:.2f}"
         goal = "" if row.goal is None else f"{row.goal:g}"
         table.add_row(row.stage, row.what, f"{row.ours:,.4g}", row.unit, row.peer_name, peer, ratio, goal)

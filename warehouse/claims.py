@@ -5,6 +5,7 @@ promises nothing: who reads a file that another one brings in meanwhile is told 
 """
 
 import zlib
+from contextlib import suppress
 
 from filelock import FileLock, Timeout
 
@@ -54,3 +55,5 @@ class Claims:
         """Of all shares but one; what was read is in the lake."""
         for share in [share for share in self.held if share != keep]:
             self.held.pop(share).release()
+            with suppress(OSError):  # another process has it open by now
+                self.paths.claim(share).unlink()

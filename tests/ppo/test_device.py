@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 import torch
 
-from ppo.device import device_for, repeatable, threads
+from ppo.device import device_for, repeatable, tensor_on, threads
 from schemas.errors import SettingsRejected
 from schemas.training import TrainConfig
 
@@ -19,6 +20,20 @@ def test_a_device_that_is_not_there_is_refused_with_a_way_out(device, there):
     else:
         with pytest.raises(SettingsRejected, match="Take auto or cpu"):
             device_for(TrainConfig(device=device))
+
+
+def test_an_array_and_its_tensor_are_one_memory_on_a_cpu():
+    array = np.arange(3, dtype=np.float32)
+    tensor = tensor_on("cpu", array)
+    array[1] = 7
+    assert tensor.tolist() == [0, 7, 2]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_what_was_sent_to_a_gpu_arrives_whole():
+    array = np.arange(1_000_000, dtype=np.float32)
+    there = [tensor_on("cuda", array + number) for number in range(8)]
+    assert all(tensor.cpu().numpy().tobytes() == (array + number).tobytes() for number, tensor in enumerate(there))
 
 
 def test_a_gpu_is_told_to_repeat_its_bits_and_everything_is_as_before_afterwards(monkeypatch):
