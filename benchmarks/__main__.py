@@ -12,7 +12,7 @@ from typing import Annotated
 import torch
 import typer
 
-from benchmarks import determinism, gae, lake, processes, start, table, update
+from benchmarks import determinism, gae, lake, processes, start, table, training, update
 from benchmarks.row import Row
 
 LIBRARIES = ("numpy", "triton", "stable-baselines3", "torchrl", "rl-triton")
@@ -28,6 +28,7 @@ class Part(StrEnum):
     PROCESSES = "processes"
     DETERMINISM = "determinism"
     START = "start"
+    TRAINING = "training"
 
 
 class Device(StrEnum):
@@ -56,6 +57,7 @@ def main(
         Part.PROCESSES: lambda: processes.rows(device.value),
         Part.DETERMINISM: lambda: determinism.rows(device.value),
         Part.START: start.rows,
+        Part.TRAINING: lambda: training.rows(device.value),
     }
     found = [row for part, measure in measures.items() if part in (only or measures) for row in measure()]
     errors = gae.run_gold(device.value, gold) if gold is not None else {}

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ppo.device import tensor_on
 from ppo.sequence import Flags, agent_continues, codes, column, ended, flag, followed
 from schemas.errors import WindowEmpty
 from schemas.space import Space
@@ -87,13 +88,13 @@ class Batch:
         follower = np.append(able[1:], False)
 
         def tensor(values: NDArray[np.generic]) -> Tensor:
-            return torch.from_numpy(np.ascontiguousarray(values)).to(device)
+            return tensor_on(device, np.ascontiguousarray(values))
 
         def matrix(names: list[str], rows: NDArray[np.intp]) -> Tensor:
             out = np.empty((len(rows), len(names)), np.float32)
-            for at, name in enumerate(names):  # one copy, straight to its place
+            for at, name in enumerate(names):  # the lake has columns, the products want rows: this copy has to be
                 out[:, at] = column(table, name, np.float32)[rows]
-            return torch.from_numpy(out).to(device)
+            return tensor_on(device, out)
 
         actions = matrix(space.action_columns, trained)
         noise = np.nan_to_num(column(table, "noise_scale", np.float32)[trained], nan=1.0)

@@ -1,6 +1,6 @@
-"""Where an update runs, and on how many threads.
+"""Where an update runs, how arrays get there, and on how many threads.
 
-Arrives: a `TrainConfig`. Leaves: a torch device that is there, and a number of threads that pays.
+Arrives: a `TrainConfig`. Leaves: a torch device that is there, tensors on it, and a number of threads that pays.
 """
 
 import os
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from numpy.typing import NDArray
 
 from schemas.errors import SettingsRejected
 from schemas.training import TrainConfig
@@ -38,6 +39,16 @@ def device_for(config: TrainConfig) -> torch.device:
             f"{device.type}. Take at most so many, or the device cpu"
         )
     return device
+
+
+def tensor_on(device: torch.device | str, array: NDArray[Any]) -> torch.Tensor:
+    """The array as a tensor there: on a CPU both are one memory, to a GPU it goes from pinned memory and nobody waits.
+
+    (Torch keeps the pinned copy until it has arrived.)
+    """
+    tensor = torch.from_numpy(array)
+    pinned = tensor.pin_memory() if torch.device(device).type == "cuda" else tensor
+    return pinned.to(device, non_blocking=pinned.is_pinned())
 
 
 @contextmanager

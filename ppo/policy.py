@@ -243,7 +243,7 @@ def forward(parameters: Parameters, observations: Tensor, activation: Mean = "ta
     """Normalised observations (N, O) -> mean (N, U), value (N,) in the critic's unit."""
     hidden = observations.expand(2, -1, -1)
     for weight, bias in zip(parameters.weights, parameters.biases, strict=True):
-        hidden = torch.baddbmm(bias, hidden, weight).relu()
+        hidden = torch.baddbmm(bias, hidden, weight).relu_()  # in place: fresh memory costs more than the product
     mean = torch.addmm(parameters.mean_bias, hidden[0], parameters.mean_weight.T)
     value = torch.addmm(parameters.value_bias, hidden[1], parameters.value_weight.T)
     return mean.tanh() if activation == "tanh" else mean, value.squeeze(1)

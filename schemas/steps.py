@@ -57,7 +57,7 @@ def step_columns(space: Space, terms: Sequence[str] = ()) -> dict[str, type[pl.D
 
 def steps_schema(space: Space, terms: Sequence[str] = ()) -> pa.DataFrameSchema:
     """The contract of a frame of steps; validate collected frames with `lazy=True` to get every failing row."""
-    optional, rules = _optional(terms), _rules(space, terms)
+    optional, rules = optional_columns(terms), _rules(space, terms)
     columns = {
         name: pa.Column(dtype, [rule.as_check() for rule in rules[name]], nullable=name in optional)
         for name, dtype in step_columns(space, terms).items()
@@ -69,13 +69,14 @@ def all_good(frame: pl.DataFrame, space: Space, terms: Sequence[str] = ()) -> bo
     """Whether `steps_schema` would accept the frame: the same rules in one pass, which does not say what is wrong."""
     if list(frame.schema.items()) != [(name, dtype()) for name, dtype in step_columns(space, terms).items()]:
         return False
-    optional = _optional(terms)
+    optional = optional_columns(terms)
     held = [rule.holds(pl.col(name)).all() for name, rules in _rules(space, terms).items() for rule in rules]
     held += [pl.col(name).null_count() == 0 for name in frame.columns if name not in optional]
     return bool(frame.select(pl.all_horizontal(held)).item())
 
 
-def _optional(terms: Sequence[str]) -> set[str]:
+def optional_columns(terms: Sequence[str]) -> set[str]:
+    """Those that may lack a number."""
     return {*OPTIONAL_NUMBERS, *(f"term_{name}" for name in terms)}
 
 

@@ -1,7 +1,7 @@
 """Typed rows to columns.
 
-Arrives: the decoded rows of one file. Leaves: their `Space`, one polars frame of float32 columns, and the rows whose
-shape is not the file's. Legend: N rows, O observations, U actions.
+Arrives: the decoded rows of one file. Leaves: their `Space`, an array per column (a frame is made once for many files:
+`warehouse/judge.py`), and the rows whose shape is not the file's. Legend: N rows, O observations, U actions.
 """
 
 from collections import Counter
@@ -9,11 +9,9 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 from itertools import chain
-from types import NoneType
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
-import polars as pl
 from msgspec.structs import astuple
 from numpy.typing import NDArray
 from pydantic import ValidationError
@@ -25,6 +23,9 @@ from schemas.space import MAX_FEATURES, MAX_NAME, Space, makes_column
 MAX_TERMS = 64
 _NAMES_SHOWN = 8
 _T = TypeVar("_T")
+
+Arrays = dict[str, NDArray[Any]]
+"""(N,) by column, each agent's rows together; an unknown number is NaN, which no JSON number is."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Columns:
 
     space: Space
     terms: tuple[str, ...]
-    frame: pl.DataFrame  # (N, ...)
+    arrays: Arrays
     lost: list[LostRow]
 
 
@@ -98,8 +99,8 @@ def columns(typed: Typed) -> Columns:
                 kept.append(place)
         rows, row_index = [rows[place] for place in kept], row_index[kept]
     reject_if_mostly_lost([*typed.lost, *lost], len(typed.rows) + len(typed.lost))
-    terms, frame = _frame(rows, row_index, space)
-    return Columns(space, terms, frame, lost)
+    terms, arrays = _arrays(rows, row_index, space)
+    return Columns(space, terms, arrays, lost)
 
 
 def _usual(shapes: "Counter[_T]") -> _T:
@@ -126,37 +127,33 @@ def _listed(names: Collection[str]) -> str:
     return f"{shown}" if len(names) <= _NAMES_SHOWN else f"{shown} and {len(names) - _NAMES_SHOWN} more"
 
 
-def _frame(
-    rows: Sequence[Experience], row_index: NDArray[np.int32], space: Space
-) -> tuple[tuple[str, ...], pl.DataFrame]:
+def _arrays(rows: Sequence[Experience], row_index: NDArray[np.int32], space: Space) -> tuple[tuple[str, ...], Arrays]:
     """The rows, each agent's together; the transposition from rows to columns runs in C."""
-    by_field = zip(*map(astuple, rows), strict=True)
+    order = np.argsort(np.array([row.agent_index for row in rows], np.int32), kind="stable")
+    by_field = zip(*map(astuple, [rows[place] for place in order.tolist()]), strict=True)
     states, actions, reward, done, log_prob, value, agent, advantage, return_, truncated, next_value, given = by_field
-    agent_index = np.array(agent, np.int32)
-    order = np.argsort(agent_index, kind="stable")
-    cut = np.array(truncated, np.bool_)[order]
     state = np.fromiter(chain.from_iterable(states), np.float64, len(rows) * len(space.observations))
-    by_feature = _float32(state).reshape(len(rows), -1)[order].T.copy()
+    by_feature = _float32(state).reshape(len(rows), -1).T.copy()
+    cut = np.array(truncated, np.bool_)
     terms = _term_names(given)
-    data = {
+    return terms, {
         "row_index": row_index[order],
-        "agent_index": agent_index[order],
+        "agent_index": np.array(agent, np.int32),
         **dict(zip(space.observation_columns, by_feature, strict=True)),
         **{
-            column: _numbers([action[feature.name] for action in actions], order)
+            column: _numbers([action[feature.name] for action in actions])
             for column, feature in zip(space.action_columns, space.actions, strict=True)
         },
-        "reward": _numbers(reward, order),
-        "terminated": np.array(done, np.bool_)[order] & ~cut,
+        "reward": _numbers(reward),
+        "terminated": np.array(done, np.bool_) & ~cut,
         "truncated": cut,
-        "log_prob": _numbers(log_prob, order),
-        "value": _numbers(value, order),
-        "next_value": _optional(next_value, order),
-        "engine_advantage": _optional(advantage, order),
-        "engine_return": _optional(return_, order),
-        **{f"term_{name}": _optional([(row or {}).get(name) for row in given], order) for name in terms},
+        "log_prob": _numbers(log_prob),
+        "value": _numbers(value),
+        "next_value": _numbers(_known(next_value)),
+        "engine_advantage": _numbers(_known(advantage)),
+        "engine_return": _numbers(_known(return_)),
+        **{f"term_{name}": _numbers([(row or {}).get(name) for row in given]) for name in terms},
     }
-    return terms, pl.DataFrame(data)
 
 
 def _term_names(reward_terms: Sequence[dict[str, float] | None]) -> tuple[str, ...]:
@@ -170,20 +167,15 @@ def _term_names(reward_terms: Sequence[dict[str, float] | None]) -> tuple[str, .
     return tuple(names)
 
 
-def _numbers(values: Sequence[float], order: NDArray[np.intp]) -> NDArray[np.float32]:
-    return _float32(np.array(values, np.float64))[order]
+def _numbers(values: Sequence[float | None]) -> NDArray[np.float32]:
+    return _float32(np.array(values, np.float64))  # None becomes NaN
 
 
-def _optional(values: Sequence[float | str | None], order: NDArray[np.intp]) -> pl.Series:
-    """Unknown where the file has nothing, null or a bare nan or inf word (which is read as an empty string)."""
-    kinds = set(map(type, values))
-    if kinds == {NoneType}:
-        return pl.repeat(None, len(values), dtype=pl.Float32, eager=True)
-    if kinds <= {float, int}:
-        return pl.Series(_numbers(values, order))  # type: ignore[arg-type]
-    unknown = np.array([value is None or value == "" for value in values])
-    numbers = _numbers([0.0 if value is None or value == "" else value for value in values], order)  # type: ignore[misc]
-    return pl.Series(numbers).set(pl.Series(unknown[order]), None)
+def _known(values: Sequence[float | str | None]) -> Sequence[float | None]:
+    """None where the file has a bare nan or inf word, which is read as an empty string."""
+    if str not in set(map(type, values)):
+        return values  # type: ignore[return-value]
+    return [None if isinstance(value, str) else value for value in values]
 
 
 def _float32(values: NDArray[np.float64]) -> NDArray[np.float32]:

@@ -2,18 +2,20 @@
 
 Arrives: the engine's folders, which are only read (unless a setting says `archive` or `delete`). Leaves: few partitions
 for many files, one ledger row per rollout, and every file or row that could not go in among the rejects, as it was.
-Safe when several processes ingest the same folder at once, and when it is killed at any point.
+Several processes may ingest one folder at once, and share it (`warehouse/claims.py`); safe when killed at any point.
 """
 
 import gc
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from pathlib import Path
 
 from schemas.errors import RolloutRejected
 from warehouse import ledger
 from warehouse.breadth import Breadth
+from warehouse.claims import PATIENCE, Claims, share_of
 from warehouse.ingest_report import IngestReport
 from warehouse.lake import Lake
 from warehouse.landing import Landed, engine_order, look
@@ -75,57 +77,97 @@ class _Ingest:
         self.in_lake = ledger.known_rollouts(lake.catalog)  # content id -> file name
         self.turned_away = ledger.known_rejects(lake.catalog)  # content id -> reason
         self.labels: dict[str, str] = {}
-        self.total = 0
+        self.claims = Claims(lake.paths)
+        self.breadth: Breadth | None = None  # of the lake and the batch that is being read
+        self.done = self.total = 0
 
     def skip_sighted(self, files: list[Landed]) -> list[Landed]:
         """The files that an earlier ingest has not seen in this state, as the engine wrote them."""
-        seen = ledger.sighted(self.lake.catalog, [landed.posix for landed in files])
-        to_dispose = self.lake.settings.source_files != "keep"
-        todo = []
-        for landed in files:
-            size, mtime_ns, identity, verdict = seen.get(landed.posix, (-1, -1, "", ""))
-            rejected = verdict == "rejected" and identity in self.turned_away
-            if stat(landed.posix) != (size, mtime_ns) or (self.retry_rejected if rejected else to_dispose):
-                todo.append(landed)
-            else:
-                (self.report.known_rejects if rejected else self.report.known).append(landed.shown)
+        todo = self._unseen(files)
         if todo:
             self.labels = ledger.labels(self.lake.catalog, {landed.source: landed.label for landed in todo})
         self.total = len(todo)
         return sorted(todo, key=engine_order)
 
     def bring_in(self, files: list[Landed], first_look: _Looks | None = None) -> _Looks:
-        """Read and commit in batches; returns files that do not parse but may still be growing, and how they looked."""
+        """Read and commit in batches; returns files that do not parse but may still be growing, and how they looked.
+
+        What another process has claimed comes last: by then it is in the lake, or that process is dead.
+        """
         unready: _Looks = {}
-        load, breadth = Load(), None
-        done = self.total - len(files)
-        for landed in files:
-            done += 1
-            source = SourceFile.read(landed, self.lake.settings.max_file_mib)
-            if isinstance(source, str):
-                self.report.left[landed.shown] = source
-            elif self._is_news(source, load):
-                try:
-                    if source.damage:
-                        raise RolloutRejected(source.damage)
-                    reading = read(source.content, source.content_id)
-                    breadth = breadth or Breadth(self.lake)
-                    breadth.admit(reading)
-                    load.files[source.content_id] = source, reading
-                except RolloutRejected as error:
-                    if source.fresh and first_look is None:
-                        unready[landed] = source.look
-                    elif source.changed or (first_look or {}).get(landed, source.look) != source.look:
-                        self.report.left[source.path] = "still growing"
-                    else:
-                        load.turned_away.append((source, str(error)))
-            if load.rows >= self.lake.settings.batch_rows or load.bytes >= MAX_BYTES:
-                self._commit(load)
-                load, breadth = Load(), None
-            self.progress(done - len(unready), self.total, self.report.experiences + load.rows)
-        self._commit(load)
-        self.progress(self.total - len(unready), self.total, self.report.experiences)
+        self.done = self.total - len(files)
+        try:
+            while files:
+                others = self._bring_in_ours(files, unready, first_look)
+                self.claims.let_go()
+                if others:
+                    self.claims.take(share_of(others[0]), PATIENCE)
+                files = others
+        finally:
+            self.claims.let_go()
         return unready
+
+    def _bring_in_ours(self, files: list[Landed], unready: _Looks, first_look: _Looks | None) -> list[Landed]:
+        """Returns those that another process has claimed."""
+        others: list[Landed] = []
+        load = Load()
+        for share, neighbours in groupby(files, key=share_of):
+            members = list(neighbours)
+            if not self.claims.take(share):
+                others += members
+                continue
+            news = self._unseen(members)
+            self.done += len(members) - len(news)
+            for landed in news:
+                self.done += 1
+                self._read(landed, load, unready, first_look)
+                if load.rows >= self.lake.settings.batch_rows or load.bytes >= MAX_BYTES:
+                    self._commit(load)
+                    self.claims.let_go(keep=share)
+                    load = Load()
+                self.progress(self.done - len(unready), self.total, self.report.experiences + load.rows)
+        self._commit(load)
+        self.progress(self.done - len(unready), self.total, self.report.experiences)
+        return others
+
+    def _unseen(self, files: list[Landed]) -> list[Landed]:
+        """The files that no ingest has seen in this state, of another process neither; the others are told of."""
+        seen = ledger.sighted(self.lake.catalog, [landed.posix for landed in files])
+        verdicts = {identity: verdict for _, _, identity, verdict in seen.values()}
+        if any(verdict == "rejected" and name not in self.turned_away for name, verdict in verdicts.items()):
+            self.turned_away |= ledger.known_rejects(self.lake.catalog)
+        unseen = []
+        for landed in files:
+            size, mtime_ns, identity, verdict = seen.get(landed.posix, (-1, -1, "", ""))
+            rejected = verdict == "rejected" and identity in self.turned_away
+            again = self.retry_rejected if rejected else self.lake.settings.source_files != "keep"
+            looks = stat(landed.posix)
+            gone = looks is None and identity  # another process has brought it in and disposed of it
+            if gone or (looks == (size, mtime_ns) and not again):
+                (self.report.known_rejects if rejected else self.report.known).append(landed.shown)
+            else:
+                unseen.append(landed)
+        return unseen
+
+    def _read(self, landed: Landed, load: Load, unready: _Looks, first_look: _Looks | None) -> None:
+        source = SourceFile.read(landed, self.lake.settings.max_file_mib)
+        if isinstance(source, str):
+            self.report.left[landed.shown] = source
+        elif self._is_news(source, load):
+            try:
+                if source.damage:
+                    raise RolloutRejected(source.damage)
+                reading = read(source.content, source.content_id)
+                self.breadth = self.breadth or Breadth(self.lake)
+                self.breadth.admit(reading)
+                load.add(source, reading)
+            except RolloutRejected as error:
+                if source.fresh and first_look is None:
+                    unready[landed] = source.look
+                elif source.changed or (first_look or {}).get(landed, source.look) != source.look:
+                    self.report.left[source.path] = "still growing"
+                else:
+                    load.turned_away.append((source, str(error)))
 
     def _is_news(self, source: SourceFile, load: Load) -> bool:
         if source.content_id not in self.in_lake and source.content_id not in load.files:
@@ -134,12 +176,13 @@ class _Ingest:
         return False
 
     def _commit(self, load: Load) -> None:
+        self.breadth = None
         if not (load.files or load.turned_away or load.seen_again):
             return
         load.commit(self.lake, self.labels)
         for group in load.groups:
             for source, reading in group.members:
-                self.in_lake[source.content_id] = source.landed.path.name
+                self.in_lake[source.content_id] = source.landed.name
                 if source.content_id in load.lost_race:
                     self.report.known.append(source.path)
                     continue
@@ -152,7 +195,7 @@ class _Ingest:
                 self._dispose(source)
         for source in load.seen_again:
             twin = self.in_lake[source.content_id]
-            if twin == source.landed.path.name:
+            if twin == source.landed.name:
                 self.report.known.append(source.path)
             else:
                 self.report.duplicates[source.path] = twin

@@ -182,13 +182,14 @@ def _insert_rollouts(catalog: Catalog, connection: Connection, batch: Batch) -> 
             }
         )
     connection.execute(t.rollouts.insert(), rows)
+    j = t.rejects.c
     for old, new in batch.supersedes.items():
         replaced = sa.or_(t.rollouts.c.rollout_id == old, t.rollouts.c.superseded_by == old)
         connection.execute(t.rollouts.update().where(replaced).values(superseded_by=new))
-        _resolve(connection, t.rejects.c.content_id == old, new)
-    for row in rows:
-        same = sa.or_(t.rejects.c.file_path == row["file_path"], t.rejects.c.content_id == row["rollout_id"])
-        _resolve(connection, sa.and_(same, t.rejects.c.row_index == -1), row["rollout_id"])
+        _resolve(connection, j.content_id == sa.bindparam("old"), [{"old": old, "rollout": new}])
+    same = sa.or_(j.file_path == sa.bindparam("path"), j.content_id == sa.bindparam("rollout"))
+    came = [{"path": row["file_path"], "rollout": row["rollout_id"]} for row in rows]
+    _resolve(connection, sa.and_(same, j.row_index == -1), came)
     touched = {row["run_id"] for row in rows}
     sources = {row["source"] for row in rows if row["explicit_run"] is None}
     for source in sources | _displaced(connection, {run_id for run_id, explicit in provisional if explicit}):
@@ -202,9 +203,10 @@ def _later(connection: Connection) -> datetime.datetime:
     return now() if last is None else max(now(), last + datetime.timedelta(microseconds=1))
 
 
-def _resolve(connection: Connection, which: sa.ColumnElement[bool], rollout_id: str) -> None:
-    unresolved = t.rejects.c.resolved_by.is_(None)
-    connection.execute(t.rejects.update().where(which, unresolved).values(resolved_by=rollout_id))
+def _resolve(connection: Connection, which: sa.ColumnElement[bool], rollouts: Sequence[Mapping[str, str]]) -> None:
+    """Rejects are settled by the `rollout` of each entry."""
+    unresolved = t.rejects.update().where(which, t.rejects.c.resolved_by.is_(None))
+    connection.execute(unresolved.values(resolved_by=sa.bindparam("rollout")), rollouts)
 
 
 def _insert_run(catalog: Catalog, connection: Connection, run_id: str, source: str, *, explicit: bool) -> None:

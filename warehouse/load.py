@@ -40,18 +40,16 @@ class Load:
     turned_away: list[tuple[SourceFile, str]] = field(default_factory=list)
     seen_again: list[SourceFile] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
+    rows: int = 0
+    bytes: int = 0
     lost_race: set[str] = field(default_factory=set)
     """After the commit: rollouts that another process had brought in meanwhile."""
 
-    @property
-    def rows(self) -> int:
-        """Rows read so far."""
-        return sum(len(reading.frame) for _, reading in self.files.values())
-
-    @property
-    def bytes(self) -> int:
-        """Bytes of the files held until their rejected rows are cut out of them."""
-        return sum(len(source.content) for source, _ in self.files.values())
+    def add(self, source: SourceFile, reading: Reading) -> None:
+        """One more file; its bytes are held until its rejected rows are cut out of them."""
+        self.files[source.content_id] = source, reading
+        self.rows += reading.rows
+        self.bytes += len(source.content)
 
     def commit(self, lake: Lake, labels: dict[str, str]) -> None:
         """Judge the rows, write the partitions, tell the ledger; what lost a race is left out, then again."""

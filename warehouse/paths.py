@@ -54,6 +54,10 @@ class Paths:
         """What a process holds that must be the only one in this home at that work."""
         return self.home / f"{work}.lock"
 
+    def claim(self, share: int) -> Path:
+        """What a process holds while it reads this share of an engine's files."""
+        return self.home / "claims" / f"{share}.lock"
+
     def partition(self, run: str, sha256: str) -> Path:
         """Where a partition of this content lies."""
         return self.experiences / f"run={hive_value(run)}" / f"part-{sha256[:32]}.parquet"

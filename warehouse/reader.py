@@ -1,8 +1,8 @@
 """One rollout file, from bytes to columns.
 
-Arrives: the bytes of a file, packed or not. Leaves: a `Reading` with the typed rows as a polars frame, the rows that
-could not be typed with index, reason and raw text, and what the file says of itself. Ranges are judged later, for many
-files at once (`warehouse/judge.py`).
+Arrives: the bytes of a file, packed or not. Leaves: a `Reading` with the typed rows as an array per column, the rows
+that could not be typed with index, reason and raw text, and what the file says of itself. Ranges are judged later, for
+many files at once (`warehouse/judge.py`).
 """
 
 import hashlib
@@ -13,12 +13,11 @@ from functools import cache
 
 import msgspec
 import numpy as np
-import polars as pl
 
 from schemas.errors import RolloutRejected
 from schemas.rollout import Experience, RolloutFile, RolloutRows, decode_agent, decode_file, decode_row, decode_rows
 from schemas.space import Space
-from warehouse.columns import LostRow, Typed, columns, reject_if_mostly_lost
+from warehouse.columns import Arrays, LostRow, Typed, columns, reject_if_mostly_lost
 
 SMALLEST_ROW = len('{"state":[],"action":{},"reward":0,"done":true,"log_prob":0,"value":0,"agent_index":0}')
 """Bytes of the shortest row that can be good. A file with more rows than twice what has room in it is rejected unread:
@@ -40,11 +39,16 @@ class Reading:
     head: RolloutFile | RolloutRows
     space: Space
     terms: tuple[str, ...]
-    frame: pl.DataFrame  # the columns of schemas/steps.py, less rollout_id, step and gaps; sorted by agent
+    arrays: Arrays  # the columns of schemas/steps.py, less rollout_id, step and gaps
     lost: list[LostRow]
     rows_in_file: int
     warnings: list[str]
     raw_row: Callable[[int], bytes]
+
+    @property
+    def rows(self) -> int:
+        """Typed rows."""
+        return len(self.arrays["row_index"])
 
 
 def content_id(content: bytes) -> str:
@@ -69,7 +73,7 @@ def read(content: bytes, identity: str) -> Reading:
     warnings = []
     if head.num_experiences is not None and head.num_experiences != total:
         warnings.append(f"num_experiences says {head.num_experiences}, the list has {total}")
-    return Reading(identity, head, shaped.space, shaped.terms, shaped.frame, lost, total, warnings, typed.raw_row)
+    return Reading(identity, head, shaped.space, shaped.terms, shaped.arrays, lost, total, warnings, typed.raw_row)
 
 
 def _utf8(content: bytes) -> bytes:
@@ -89,7 +93,8 @@ def _typed(text: bytes) -> Typed:
         whole = decode_file(text)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError):
         return _row_by_row(text)
-    return Typed(whole, whole.experiences, range(len(whole.experiences)), [], _lazy_rows(text))
+    rows, whole.experiences = whole.experiences, []  # the head is kept until the commit: with them, twice the text
+    return Typed(whole, rows, range(len(rows)), [], _lazy_rows(text))
 
 
 def _row_by_row(text: bytes) -> Typed:

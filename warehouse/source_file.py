@@ -43,14 +43,14 @@ class SourceFile:
     @classmethod
     def read(cls, landed: Landed, max_mib: int) -> "SourceFile | str":
         """Read the file, unless it is larger than that; a text instead says why it is left for the next time."""
-        before = stat(landed.path)
+        before = stat(landed.posix)
         is_large = before is not None and before[0] > max_mib * MIB
         try:
             with landed.path.open("rb") as file:
                 raw = file.read(MIB if is_large else max_mib * MIB + 1)
         except OSError as error:
             return f"cannot be read ({error.strerror or error})"
-        if before is None or before != stat(landed.path):
+        if before is None or before != stat(landed.posix):
             return "still growing"
         if is_large:
             beginning = hashlib.sha256(b"%d bytes that begin with " % before[0] + raw).hexdigest()
@@ -64,7 +64,7 @@ class SourceFile:
     @property
     def path(self) -> str:
         """The engine's path."""
-        return str(self.landed.path)
+        return self.landed.shown
 
     @property
     def fresh(self) -> bool:
@@ -74,7 +74,7 @@ class SourceFile:
     @property
     def changed(self) -> bool:
         """Whether it is no longer what was read."""
-        return stat(self.landed.path) != self.look
+        return stat(self.landed.posix) != self.look
 
     @property
     def look(self) -> tuple[int, int]:
@@ -84,7 +84,7 @@ class SourceFile:
     def sighting(self, verdict: str) -> dict[str, Any]:
         """The row of `sightings` that lets the next ingest skip it unread."""
         return {
-            "path": self.landed.path.as_posix(),
+            "path": self.landed.posix,
             "bytes": self.size,
             "mtime_ns": self.mtime_ns,
             "content_id": self.content_id,
@@ -95,8 +95,8 @@ class SourceFile:
         """A row of `rejects`; `row_index` -1 is the whole file."""
         return {
             "content_id": self.content_id,
-            "file_name": self.landed.path.name,
-            "file_path": self.landed.path.as_posix(),
+            "file_name": self.landed.name,
+            "file_path": self.landed.posix,
             "row_index": row_index,
             "reason": reason[:_REASON_LENGTH],
             "raw": raw,
@@ -107,8 +107,8 @@ class SourceFile:
         """What name and head say, as columns of `rollouts`."""
         landed = self.landed
         return {
-            "file_name": landed.path.name,
-            "file_path": landed.path.as_posix(),
+            "file_name": landed.name,
+            "file_path": landed.posix,
             "source": landed.source,
             "explicit_run": head.run_id or None,
             "rollout_index": landed.rollout_index if head.rollout_index is None else head.rollout_index,

@@ -1,7 +1,8 @@
+import numpy as np
 import pytest
 import torch
 
-from ppo.device import device_for, repeatable, threads
+from ppo.device import device_for, repeatable, tensor_on, threads
 from schemas.errors import SettingsRejected
 from schemas.training import TrainConfig
 
@@ -28,6 +29,20 @@ def test_each_process_needs_a_gpu_of_its_own(monkeypatch):
     with pytest.raises(SettingsRejected, match=r"processes is 3, .* this machine has 2 of cuda"):
         device_for(TrainConfig(device="cuda", processes=3))
     assert device_for(TrainConfig(device="cpu", processes=3)).type == "cpu"
+
+
+def test_an_array_and_its_tensor_are_one_memory_on_a_cpu():
+    array = np.arange(3, dtype=np.float32)
+    tensor = tensor_on("cpu", array)
+    array[1] = 7
+    assert tensor.tolist() == [0, 7, 2]
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_what_was_sent_to_a_gpu_arrives_whole():
+    array = np.arange(1_000_000, dtype=np.float32)
+    there = [tensor_on("cuda", array + number) for number in range(8)]
+    assert all(tensor.cpu().numpy().tobytes() == (array + number).tobytes() for number, tensor in enumerate(there))
 
 
 def test_a_gpu_is_told_to_repeat_its_bits_and_everything_is_as_before_afterwards(monkeypatch):
