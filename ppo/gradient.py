@@ -18,37 +18,15 @@ precision p_u = exp(-log_std_u), weighted advantage A_i = weight_i * advantage_i
 `ppo.backprop` takes it from mean and value to the weights. Legend: B rows, O observations, U actions.
 """
 
-from typing import NamedTuple
-
 import torch
 from torch import Tensor
 
 from ppo import loss
 from ppo.backprop import Backprop
+from ppo.minibatch import Minibatch
 from ppo.policy import Parameters
 from schemas.policy_file import Mean
 from schemas.training import TrainConfig
-
-
-class Minibatch(NamedTuple):
-    """Tensors of one epoch's order, or a cut of them; every row is trained on."""
-
-    observations: Tensor
-    """(B, O) normalised."""
-    scaled_actions: Tensor
-    """(B, U) actions / noise: with the scaled mean, z needs one division less."""
-    inverse_noise: Tensor
-    """(B, 1)"""
-    clamped: Tensor
-    """(B, U) as in the batch."""
-    constant: Tensor
-    """(B,) what log pi_theta - log pi_anchor has besides the weights."""
-    gain: Tensor
-    """(B,) weight * advantage: pi_prox / pi_beh, capped (1 for the plain objective), and the advantage, normalised."""
-    returns: Tensor
-    """(B,) as value in the critic's unit."""
-    value: Tensor
-    """(B,) as recorded."""
 
 
 class Gradient:

@@ -21,8 +21,9 @@ from ppo.batch import Batch
 from ppo.device import one_thread_if_small, repeatable
 from ppo.estimate import Estimate
 from ppo.gae import gae
-from ppo.gradient import Gradient, Minibatch
+from ppo.gradient import Gradient
 from ppo.group import ALONE, Group
+from ppo.minibatch import Minibatch, figures, in_minibatches, standardised
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
 from ppo.reference import Reference
@@ -206,8 +207,8 @@ class _Run:
         if self.first is None:
             first = order[: sizes[0]]
             self.first = (log_ratio[: sizes[0]] + self.reference.provable[first] - self.batch.log_prob[first]).exp()
-        figures = self._figures(columns, log_ratio, value, torch.stack(log_stds))
-        table = torch.cat([figures, torch.stack(norms)[:, None]], 1).cpu()
+        told_of = figures(columns, log_ratio, value, torch.stack(log_stds), config)
+        table = torch.cat([told_of, torch.stack(norms)[:, None]], 1).cpu()
         if not table.isfinite().all():
             at = int((~table.isfinite()).any(dim=1).nonzero()[0])
             found = order.tensor_split(count)[at].sort().values
@@ -225,12 +226,12 @@ class _Run:
         batch, config, unit = self.batch, self.config, self.policy.unit
         noise, advantage = batch.noise_scale[order], self.estimated.advantage[order] / unit
         if config.advantage_normalisation == "minibatch":
-            advantage = torch.cat([_standard(part).flatten() for part in _minibatches(advantage, count)])
+            advantage = torch.cat([standardised(part).flatten() for part in in_minibatches(advantage, count)])
         elif config.advantage_normalisation == "batch":
             # Where every row is kept, the moments came with the estimates.
             everything = len(order) == len(batch)
             moments = (self.estimated.deviation / unit, self.estimated.mean / unit) if everything else None
-            advantage = _standard(advantage, moments)
+            advantage = standardised(advantage, moments)
         clamped = batch.clamped[order]
         drawn = batch.actions.shape[1] if self.reference.clamped is None else (clamped == 0).sum(1)
         constant = -drawn * (noise.log() + loss.HALF_LOG_2PI) - self.reference.anchor[order]
@@ -244,23 +245,6 @@ class _Run:
             returns=self.estimated.returns[order] / unit,
             value=self.value[order] / unit,
         )
-
-    def _figures(self, rows: Minibatch, log_ratio: Tensor, value: Tensor, log_std: Tensor) -> Tensor:
-        """What each minibatch said before its step, (minibatches, 5): loss, its two parts, KL, clip fraction."""
-        config, parts = self.config, []
-        columns = (log_ratio, rows.gain, value, rows.value, rows.returns)
-        for ratio, gain, told, recorded, returns in zip(
-            *(_minibatches(one, len(log_std)) for one in columns), strict=True
-        ):
-            policy_loss, relative = loss.policy_loss(ratio, gain, config.clip)
-            value_loss = loss.value_loss(told, recorded, returns, config.value_clip)
-            kl, clipped = loss.approximate_kl(ratio), loss.clip_fraction(relative, config.clip)
-            parts.append(
-                torch.stack([policy_loss + config.value_coef * value_loss, policy_loss, value_loss, kl, clipped], 1)
-            )
-        table = torch.cat(parts)
-        table[:, 0] -= config.entropy_coef * log_std.sum(1)
-        return table
 
     @torch.no_grad()
     def summary(self, curves: list[dict[str, float]]) -> dict[str, Any]:
@@ -307,22 +291,8 @@ def permutation(rows: int, seed: int, epoch: int) -> Tensor:
     return torch.randperm(rows, generator=generator)
 
 
-def _minibatches(column: Tensor, count: int) -> list[Tensor]:
-    """(N,) -> its minibatches as rows of at most two matrices, in order: `tensor_split` makes the first ones longer."""
-    rows, longer = divmod(len(column), count)
-    cut = longer * (rows + 1)
-    parts = [column[:cut].view(longer, rows + 1), column[cut:].view(count - longer, rows)]
-    return [part for part in parts if len(part)]
-
-
 def _share(log_weight: Tensor) -> float:
     return float(loss.effective_sample_size(log_weight.cpu().double()))
-
-
-def _standard(advantage: Tensor, moments: tuple[Tensor, Tensor] | None = None) -> Tensor:
-    """Each row of (..., B) with mean 0 and deviation 1; `moments` are deviation and mean where they are known."""
-    deviation, mean = moments or torch.std_mean(advantage, -1, correction=0, keepdim=True)
-    return (advantage - mean) / (deviation + 1e-8)
 
 
 def _adapt(rate: Tensor, kl: Tensor, target: float) -> None:

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ppo import loss
-from ppo.gradient import Gradient, Minibatch
+from ppo.gradient import Gradient
+from ppo.minibatch import Minibatch
 from ppo.policy import Policy, forward, views
 from schemas.training import TrainConfig
 
