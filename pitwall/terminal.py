@@ -53,6 +53,10 @@ class Terminal(Telling):
             self.running[what] = self.bars.add_task(what, total=total, note=note)
         self.bars.update(self.running[what], completed=done, total=total, note=note)
 
+    def warn(self, message: str) -> None:
+        """One line that is shown in any case."""
+        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
+
     def say(self, message: str) -> None:
         """One line."""
         if not self.quiet:
