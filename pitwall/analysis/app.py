@@ -74,7 +74,7 @@ def sections():
 @app.cell(hide_code=True)
 def kept():
     """What was chosen outlives reading the lake again: names of a run and a version."""
-    kept = {}
+    kept: dict[str, str] = {}
     return (kept,)
 
 
