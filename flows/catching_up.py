@@ -69,7 +69,7 @@ def catch_up(
     """
     check_engine_folder(lake.settings)
     with _one_at_a_time(lake, report):
-        came = bring_in(lake, [exports], report)
+        came = bring_in(lake, [exports], report, call=False)  # we train: an automation must not do it as well
         _tell_rejects(came, report)
         if came.accepted:
             judge_if_asked(lake, report)
@@ -82,6 +82,7 @@ def catch_up(
         if len(new) < every or new == skip:
             hand_over_what_is_owed(lake, report)
             return CaughtUp(came, new, adopted=adopted)
+        _tell_older(lake, came, new, report)
         return CaughtUp(came, new, train(lake, Window(rollouts=new), config, report), adopted)
 
 
@@ -92,6 +93,15 @@ def new_rollouts(lake: Lake, every: int) -> tuple[str, ...]:
     except WindowEmpty:
         return ()
     return tuple(lineage.new_to_training(lake, [member.rollout_id for member in found.rollouts]))
+
+
+def report_if_asked(lake: Lake, trained: TrainReport, report: Reporter) -> None:
+    """The page about a version, where the setting `reports` wants it; what stands in its way harms nothing."""
+    if lake.settings.reports and trained.published is not None:
+        from flows.reporting import report_if_possible
+
+        if page := report_if_possible(lake, trained.published.version, report):
+            report.say(f"what is known of version {trained.published.version}: {page.absolute()}")
 
 
 def hand_over_what_is_owed(lake: Lake, report: Reporter) -> None:
@@ -127,6 +137,16 @@ def _one_at_a_time(lake: Lake, report: Reporter) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _tell_older(lake: Lake, came: IngestReport, new: tuple[str, ...], report: Reporter) -> None:
+    """What came in and is too old to be trained on, or of other observations, is said: it is not looked at again."""
+    if left := set(lineage.new_to_training(lake, came.rollouts)).difference(new):
+        report.say(
+            f"{len(left):,} more came in and are not trained on: only the newest {len(new)} are, since older policies "
+            f"drove the others. They stay in the lake; to train on them all the same: pitwall train --newest "
+            f"{len(left) + len(new)}"
+        )
 
 
 def _tell_rejects(came: IngestReport, report: Reporter) -> None:

@@ -4,7 +4,7 @@ Arrives: a lake whose newest rollouts have authors. Leaves: the champion, moved 
 the version that is to drive in the engine's folder.
 """
 
-from flows import events
+from flows.moves import tell_decision
 from flows.publishing import hand_over
 from flows.reporter import Reporter
 from schemas.errors import Transient
@@ -23,7 +23,7 @@ def judge(lake: Lake, report: Reporter) -> Decision | None:
         return None
     settings = lake.settings
     decision = report.stage("judge", judge_by_returns, lake, settings.promotion_risk, settings.promotion_episodes)
-    report.event(events.decided(lake, decision))
+    tell_decision(lake, decision, report)
     try:
         report.stage("deliver", hand_over, lake, decision.drive)
     except Transient as error:  # the decision stands; the next judgement delivers it again

@@ -14,8 +14,13 @@ from warehouse.ingest_report import IngestReport
 from warehouse.lake import Lake
 
 
-def bring_in(lake: Lake, places: Sequence[Path], report: Reporter, *, retry_rejected: bool = False) -> IngestReport:
-    """Ingest the folders, then look for authors; raises what `warehouse.ingest.ingest` raises."""
+def bring_in(
+    lake: Lake, places: Sequence[Path], report: Reporter, *, retry_rejected: bool = False, call: bool = True
+) -> IngestReport:
+    """Ingest the folders, then look for authors; with `call`, who listens is called to train once enough is new.
+
+    Raises what `warehouse.ingest.ingest` raises.
+    """
 
     def progress(done: int, total: int, rows: int) -> None:
         report.progress("files", done, total, f"{rows:,} experiences")
@@ -29,7 +34,8 @@ def bring_in(lake: Lake, places: Sequence[Path], report: Reporter, *, retry_reje
         told = (f"{count} {words.get(name, name.replace('_', ' '))}" for name, count in sorted(found.items()))
         report.say("authors of rollouts: " + ", ".join(told))
     report.event(events.landed(lake, came))
-    report.event(events.ready(lake, came))
+    if call:
+        report.event(events.ready(lake, came))
     return came
 
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from filelock import FileLock, Timeout
 
-from flows import events
 from flows.driving import Driving, driver_of, space_in
 from flows.evaluating import evaluate, settings_of
 from flows.fresh import fresh
 from flows.landing import bring_in
+from flows.moves import tell_decision
 from flows.reporter import Reporter
 from flows.training import train
 from racing.collected import Collected
@@ -303,7 +303,7 @@ class _Laps:
         self._evaluate(registry.get(self.lake, CHAMPION).version)
         risk = self.config.risk
         decision = promotion.promote_if_not_worse(self.lake, version, self.task, self.settings, risk)
-        self.report.event(events.decided(self.lake, decision))
+        tell_decision(self.lake, decision, self.report)
         return evaluation, decision
 
     def _records(self) -> list[LapRecord]:

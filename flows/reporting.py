@@ -3,6 +3,7 @@
 Arrives: a lake and a version. Leaves: an HTML file, written whole or not at all.
 """
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -79,7 +80,7 @@ def gather(lake: Lake, version: int) -> "Gathered":
         try:
             return ask(lake, asked, **parameters)
         except PitwallError as error:
-            missing[name] = str(error)
+            missing[name] = _reason(lake, error)
             return _nothing(*question(asked).columns)
 
     number = str(model.version)
@@ -110,6 +111,17 @@ def gather(lake: Lake, version: int) -> "Gathered":
     )
 
 
+def _reason(lake: Lake, error: PitwallError) -> str:
+    return _portable(lake, str(error))
+
+
+def _portable(lake: Lake, reason: str) -> str:
+    """Without the way to the home: a report is sent to others, and paths in it begin in the home."""
+    for home in dict.fromkeys((lake.paths.home.resolve(), lake.paths.home.absolute())):
+        reason = reason.replace(f"{home}{os.sep}", "").replace(f"{home.as_posix()}/", "")
+    return reason
+
+
 def _nothing(*columns: str) -> "pa.Table":
     import pyarrow as pa
 
@@ -131,7 +143,7 @@ def _account(lake: Lake, version: int, missing: dict[str, str]) -> tuple[tuple[s
     try:
         told = account(lake, version)
     except PitwallError as error:
-        missing["account"] = str(error)
+        missing["account"] = _reason(lake, error)
         return ()
     if told.window_id is None:
         return ()
@@ -156,9 +168,9 @@ def _calibration(lake: Lake, manifest: ModelManifest, missing: dict[str, str]) -
         window = stored(lake, manifest.window.id)
         found = calibrate(lake, window, TrainConfig.model_validate(manifest.config), manifest.version)
     except PitwallError as error:
-        missing["calibration"] = str(error)
+        missing["calibration"] = _reason(lake, error)
         return _nothing(*COLUMNS), 0.0
-    missing |= {f"calibration.{critic}": reason for critic, reason in found.missing.items()}
+    missing |= {f"calibration.{critic}": _portable(lake, reason) for critic, reason in found.missing.items()}
     return pa.Table.from_pylist(found.bins) if found.bins else _nothing(*COLUMNS), found.bootstrapped
 
 

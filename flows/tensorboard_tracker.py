@@ -61,9 +61,9 @@ class TensorBoard:
         """TensorBoard knows no aliases."""
 
     def _write_run(self, folder: Path, account: Account) -> None:
-        from torch.utils.tensorboard.summary import hparams
-
         with _writer(folder) as writer:
+            from torch.utils.tensorboard.summary import hparams
+
             for name, curve in account.curves().items():
                 for epoch, value in enumerate(curve, 1):
                     writer.add_scalar(f"epoch/{_leaf(name)}", value, epoch, _moment(account))

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows.catching_up import CaughtUp, catch_up, new_rollouts
+from flows.catching_up import CaughtUp, catch_up, new_rollouts, report_if_asked
 from flows.reporter import Reporter
 from flows.summary import version_line
 from schemas.errors import ParityBroken, SettingsRejected, TrainingStopped, Transient, WindowEmpty
@@ -115,6 +115,7 @@ class _Watch:
             self.report.say(f"note: {note}")
         if done.trained.engine_file is not None:
             self.report.say(f"the engine finds it in {done.trained.engine_file}")
+        report_if_asked(self.lake, done.trained, self.report)
 
 
 @contextmanager

@@ -6,9 +6,7 @@ import secrets
 import socket
 import sys
 import time
-import urllib.error
 import urllib.parse
-import urllib.request
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
@@ -132,6 +130,8 @@ def _serve(child: Child, address: str, token: str, browser: bool) -> None:
 
 
 def _answers(url: str) -> bool:
+    import urllib.request
+
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))  # never through a proxy
     with contextlib.suppress(OSError), opener.open(url, timeout=5) as answer:
         return bool(answer.status == 200)

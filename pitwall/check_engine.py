@@ -63,5 +63,7 @@ def server(_settings: Settings) -> Iterator[Check]:
         yield ok("flows", "no server is named here (prefect.toml, PREFECT_API_URL); none is needed")
     elif there.is_well():
         yield ok("flows", f"the server at {there.ui} answers")
+    elif "PREFECT_API_URL" not in os.environ:  # the checkout's own prefect.toml names where it would be
+        yield ok("flows", f"no server runs at {there.ui}; only schedules need one: pitwall up")
     else:
         yield note("flows", f"no server answers at {there.ui}", "Only schedules need one; start it: pitwall up")

@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
 
 
 def _look(current: session.Session) -> "Iterator[Check]":
-    from pitwall import check, check_engine, check_home, check_installation
+    from pitwall import check, check_engine, check_home, check_installation, check_trackers
 
     yield from check.look(
         [
@@ -77,6 +77,7 @@ def _look(current: session.Session) -> "Iterator[Check]":
         ("leftovers", check_home.leftovers),
         ("landing", check_engine.landing),
         ("engine", check_engine.models),
+        ("trackers", check_trackers.trackers),
         ("flows", check_engine.server),
     ]
     looks: list[tuple[str, Look]] = [(name, partial(function, settings)) for name, function in places]

@@ -7,14 +7,14 @@ import sys
 import time
 from collections.abc import Container
 
-from flows.reporter import Reporter
 from pitwall.session import shown
+from pitwall.telling import Telling
 
 _PAUSE = 2.0
 """Seconds between two lines on the progress of one thing."""
 
 
-class LogLines(Reporter):
+class LogLines(Telling):
     """Prints; a letter that the console's encoding lacks is spelled out, and never an error."""
 
     def __init__(self, *, stamped: bool = False, each: Container[str] = ()) -> None:
@@ -31,6 +31,10 @@ class LogLines(Reporter):
             now = time.strftime("%H:%M:%S  ") if self.stamped else ""
             print(f"{now}{shown(message)}".replace("\n", " "), flush=True)
         self.last, self.progressed = message, time.monotonic()
+
+    def warn(self, message: str) -> None:
+        """A line as any other: the plugin shows standard output alone."""
+        self.say(message)
 
     def progress(self, what: str, done: int, total: int, note: str = "") -> None:
         """A line now and then."""

@@ -140,6 +140,7 @@ def promote(
         str, typer.Option(autocompletion=completion.aliases, help="The alias that moves; a new name makes a new alias.")
     ] = "champion",
     reason: Annotated[str, typer.Option(help="Why; it is kept with the move.")] = "",
+    as_json: plain.AsJson = False,
 ) -> None:
     """Point an alias at a version.
 
@@ -153,7 +154,7 @@ def promote(
     from warehouse.aliases import promote as point
 
     lake = _lake(context)
-    _tell(lake, point(lake, alias, version, reason))
+    _tell(lake, point(lake, alias, version, reason), as_json)
 
 
 @app.command()
@@ -162,6 +163,7 @@ def rollback(
     alias: Annotated[
         str, typer.Argument(metavar="ALIAS", autocompletion=completion.aliases, help="The alias that moves back.")
     ] = "champion",
+    as_json: plain.AsJson = False,
 ) -> None:
     """Undo the last move of an alias.
 
@@ -174,11 +176,11 @@ def rollback(
     from warehouse.aliases import rollback as undo
 
     lake = _lake(context)
-    _tell(lake, undo(lake, alias), back=True)
+    _tell(lake, undo(lake, alias), as_json, back=True)
 
 
 @app.command()
-def judge(context: typer.Context) -> None:
+def judge(context: typer.Context, as_json: plain.AsJson = False) -> None:
     """Let what the engine drove decide who is champion.
 
     The returns of the newest version's whole episodes are held against the champion's; what fell is taken back. With
@@ -193,9 +195,11 @@ def judge(context: typer.Context) -> None:
     from flows.judging import judge as by_returns
     from pitwall.terminal import Terminal
 
-    with Terminal() as terminal:
+    with Terminal(quiet=as_json) as terminal:
         decision = by_returns(_lake(context), terminal)
-    if decision is None:
+    if as_json:
+        plain.give({"champion": None, "reason": "the registry is empty"} if decision is None else decision)
+    elif decision is None:
         typer.echo("The registry is empty: there is nobody to judge. Next: pitwall models import FILE")
     else:
         typer.echo(f"champion is version {decision.champion}: {decision.reason}")
@@ -207,6 +211,7 @@ def import_(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="Policy, .json or .json.gz")
     ],
+    as_json: plain.AsJson = False,
 ) -> None:
     """Bring in a policy that the engine wrote or drives with.
 
@@ -222,12 +227,16 @@ def import_(
     from pitwall.terminal import Terminal
 
     with Terminal(quiet=True) as terminal:
-        typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name, terminal)}.")
+        version = import_policy(_lake(context), raw, file.name, terminal)
+    if as_json:
+        plain.give({"version": version, "file": file})
+        return
+    typer.echo(f"{file.name} is version {version}.")
     typer.echo("Next: pitwall models show latest")
 
 
 @app.command()
-def deliver(context: typer.Context, version: Version = "champion") -> None:
+def deliver(context: typer.Context, version: Version = "champion", as_json: plain.AsJson = False) -> None:
     """Put a version into the engine's model folder, and point the engine at it.
 
     Training delivers each new version by itself; this is the way back to an older one. With promotion = "returns" it
@@ -250,7 +259,10 @@ def deliver(context: typer.Context, version: Version = "champion") -> None:
     placed = hand_over(lake, number)
     if placed is None:
         raise SettingsRejected("engine_models_dir is not set: where does the engine look? Set it in pitwall.toml")
-    typer.echo(f"The engine loads version {number} from {placed}")
+    if as_json:
+        plain.give({"version": number, "engine_file": placed})
+    else:
+        typer.echo(f"The engine loads version {number} from {placed}")
 
 
 @app.command()
@@ -262,6 +274,7 @@ def export(
         Format, typer.Option("--format", help="Which file; all: those it was published with.")
     ] = "engine",
     force: Annotated[bool, typer.Option("--force", help="Replace other files that are in the way.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Copy files of a version out, checked on their way.
 
@@ -275,12 +288,16 @@ def export(
     """
     from flows.exporting import export as copy
 
-    for path in copy(_lake(context), version, file_format, to, force=force):
+    files = copy(_lake(context), version, file_format, to, force=force)
+    if as_json:
+        plain.give({"files": files})
+        return
+    for path in files:
         typer.echo(path)
 
 
 @app.command()
-def track(context: typer.Context, version: Version = "latest") -> None:
+def track(context: typer.Context, version: Version = "latest", as_json: plain.AsJson = False) -> None:
     """Send a version to TensorBoard and MLflow, as the settings say.
 
     Training sends each new version by itself; this is for older ones, and where a tool was out of reach. What is there
@@ -298,6 +315,9 @@ def track(context: typer.Context, version: Version = "latest") -> None:
     sent = send(lake, version)
     if not sent:
         raise SettingsRejected("neither tensorboard nor mlflow is set: where to? Set one in pitwall.toml")
+    if as_json:
+        plain.give({"places": sent})
+        return
     for name, place in sent.items():
         typer.echo(f"{name}: {place}")
 
@@ -308,19 +328,18 @@ def _lake(context: typer.Context) -> "Lake":
     return lake
 
 
-def _tell(lake: "Lake", move: "Move", *, back: bool = False) -> None:
-    from flows.events import moved
-    from flows.tracking import track_aliases
-    from pitwall.listener import Listener
+def _tell(lake: "Lake", move: "Move", as_json: bool, *, back: bool = False) -> None:
+    from flows.moves import tell_move
+    from pitwall.terminal import Terminal
 
-    if move.from_version == move.to_version:
+    if as_json:
+        plain.give(move)
+    elif move.from_version == move.to_version:
         typer.echo(f"{move.alias} is on version {move.to_version} already.")
     else:
         typer.echo(f"{move.alias}: version {move.from_version or 'none'} -> version {move.to_version}")
-    if (event := moved(lake, move, back=back)) and (complaint := Listener.configured().tell(event)):
-        typer.echo(complaint, err=True)
-    for note in track_aliases(lake):
-        typer.echo(f"note: {note}", err=True)
+    with Terminal() as terminal:
+        tell_move(lake, move, terminal, back=back)
 
 
 def read_policy_bytes(file: Path, max_mib: int) -> bytes:

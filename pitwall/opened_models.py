@@ -9,6 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pitwall.telling import Telling
 from warehouse.aliases import CHAMPION, LATEST, Move
 from warehouse.lake import Lake
 from warehouse.model import Model
@@ -57,7 +58,7 @@ class Models:
         """Undo the last move of an alias; raises NotRegistered where there is none."""
         from warehouse.aliases import rollback
 
-        return self._moved(rollback(self.lake, alias))
+        return self._moved(rollback(self.lake, alias), back=True)
 
     def export(
         self, version: int | str, to: Path | str, *, format: "Format" = "engine", force: bool = False
@@ -74,11 +75,10 @@ class Models:
 
         return export(self.lake, version, format, Path(to), force=force)
 
-    def _moved(self, move: Move) -> Move:
-        from flows.tracking import track_aliases
+    def _moved(self, move: Move, *, back: bool = False) -> Move:
+        from flows.moves import tell_move
 
-        for note in track_aliases(self.lake):
-            warnings.warn(note, stacklevel=3)
+        tell_move(self.lake, move, _Warning(), back=back)
         return move
 
     def __getitem__(self, version: int | str) -> Model:
@@ -109,3 +109,12 @@ class Models:
             )
             rows += f"<tr>{''.join(f'<td>{escape(str(value))}</td>' for value in told)}</tr>"
         return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+class _Warning(Telling):
+    """What went wrong on the way to other tools, as Python's warnings at the line of the caller."""
+
+    def say(self, message: str) -> None:
+        warnings.warn(message, stacklevel=6)
+
+    warn = say

@@ -6,8 +6,9 @@ Arrives: a command line. Leaves: a `Child`, which ends with everything that it s
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 WINDOWS = os.name == "nt"
@@ -54,8 +55,12 @@ class Child:
         if WINDOWS:
             subprocess.run(["taskkill", "/T", "/F", "/PID", str(self.process.pid)], capture_output=True, check=False)
         else:
-            self.process.kill()
-        self.process.wait(10)
+            with suppress(ProcessLookupError):  # all of its session have ended already
+                os.kill(-self.process.pid, signal.SIGKILL)  # the session that it began
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:  # the system holds it; what else is to be stopped must be
+            sys.stderr.write(f"process {self.process.pid} does not end, it waits for the system: end it by hand\n")
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall import completion
+from pitwall import completion, plain
 
 
 def report(
@@ -17,6 +17,7 @@ def report(
         Path | None, typer.Option(dir_okay=False, help="The file. (reports/v<number>.html in the home)")
     ] = None,
     show: Annotated[bool, typer.Option("--open", help="Open it in the browser.")] = False,
+    as_json: plain.AsJson = False,
 ) -> None:
     """Write what is known of a version on one page.
 
@@ -31,7 +32,10 @@ def report(
     from flows.reporting import report as write
 
     path = write(context.obj.lake, version, to)
-    typer.echo(str(path))
+    if as_json:
+        plain.give({"report": path})
+    else:
+        typer.echo(str(path))
     if show:
         import webbrowser
 

@@ -5,22 +5,17 @@ Arrives: stages and progress of `flows`. Leaves: lines and bars on standard erro
 
 import sys
 from collections.abc import Callable
-from functools import cached_property
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from flows.reporter import Reporter
 from pitwall.session import console
-
-if TYPE_CHECKING:
-    from flows.events import Event
-    from pitwall.listener import Listener
+from pitwall.telling import Telling
 
 _INTERRUPTED = "interrupted; what was committed stays, and the same command goes on from there"
 
 
-class Terminal(Reporter):
+class Terminal(Telling):
     """Bars on a terminal, plain lines elsewhere; a context manager."""
 
     def __init__(self, *, quiet: bool = False, interrupted: str | Callable[[], str] = _INTERRUPTED) -> None:
@@ -58,17 +53,9 @@ class Terminal(Reporter):
             self.running[what] = self.bars.add_task(what, total=total, note=note)
         self.bars.update(self.running[what], completed=done, total=total, note=note)
 
-    @cached_property
-    def listener(self) -> "Listener":
-        """Prefect's server, if one is configured here."""
-        from pitwall.listener import Listener
-
-        return Listener.configured()
-
-    def event(self, event: "Event | None") -> None:
-        """Tell it to the server; one that does not take it gets a line here, and no more events."""
-        if event is not None and (complaint := self.listener.tell(event)):
-            self.say(complaint)
+    def warn(self, message: str) -> None:
+        """One line that is shown in any case."""
+        self.console.print(message, markup=False, highlight=False, soft_wrap=True)
 
     def say(self, message: str) -> None:
         """One line."""

@@ -113,12 +113,13 @@ def _train(settings: "Settings", epochs: int, lines: LogLines) -> int:
         config = plugin_script().model_copy(update={"epochs": epochs})
         assert settings.landing is not None
         done = catch_up(lake, settings.landing, config, lines)
-        return _told(lake, done, lines, time.perf_counter() - began)
+        return _told(lake, done, lines, began)
     finally:
         lake.catalog.engine.dispose()
 
 
-def _told(lake: "Lake", done: "CaughtUp", lines: LogLines, seconds: float) -> int:
+def _told(lake: "Lake", done: "CaughtUp", lines: LogLines, began: float) -> int:
+    from flows.catching_up import report_if_asked
     from flows.summary import version_line
     from warehouse.engine_policies import pointed_at
 
@@ -133,7 +134,8 @@ def _told(lake: "Lake", done: "CaughtUp", lines: LogLines, seconds: float) -> in
         lines.say(f"note: {note}")
     if trained.engine_file is None and not _hand_over(lake, lines):
         return 1
-    lines.say(f"done in {seconds:.1f} s: best_model_path.txt names {pointed_at(models)}")
+    report_if_asked(lake, trained, lines)
+    lines.say(f"done in {time.perf_counter() - began:.1f} s: best_model_path.txt names {pointed_at(models)}")
     return 0
 
 

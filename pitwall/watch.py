@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from pitwall import training_config
+from pitwall import completion, training_config
 
 
 def watch(
@@ -25,7 +25,12 @@ def watch(
         typer.Option(min=0.1, metavar="SECONDS", help="Look so often, on network drives that tell of no changes."),
     ] = None,
     named: Annotated[
-        str, typer.Option("--config", help="engine, plugin_script, racing, cleanrl_continuous or pendulum.")
+        str,
+        typer.Option(
+            "--config",
+            autocompletion=completion.configurations,
+            help="engine, plugin_script, racing, cleanrl_continuous or pendulum.",
+        ),
     ] = "engine",
     change: Annotated[
         list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change one field; repeat at will.")
@@ -40,7 +45,7 @@ def watch(
 
         pitwall watch Saved/Training/Exports Saved/Training/Models --every 5
 
-    Settings: landing, engine_models_dir, engine_model_name.
+    Settings: landing, engine_models_dir, engine_model_name, new_rollouts, reports.
     See also: pitwall ingest, pitwall train, pitwall up.
     """
     from flows.watching import watch as watch_now

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
     release_pinned: bool = False
     """Also delete retired partitions that windows of living versions name, once the same rows (by hash) lie in a
     newer one, where those windows then read them. Off: they stay, bit for bit the files of the manifest."""
+    reports: bool = True
+    """`pitwall watch` and the drop-in of the Unreal plugin write a page about each version that they train, after the
+    engine has got it: some three seconds. (By hand: pitwall report)"""
     tensorboard: Path | None = None
     """Folder for TensorBoard's event files; set, each trained version is written there (pitwall[tensorboard])."""
     mlflow: str = Field(default="", repr=False)

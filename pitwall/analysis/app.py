@@ -72,18 +72,30 @@ def sections():
 
 
 @app.cell(hide_code=True)
-def chosen(runs, versions):
+def kept():
+    """What was chosen outlives reading the lake again: names of a run and a version."""
+    kept: dict[str, str] = {}
+    return (kept,)
+
+
+@app.cell(hide_code=True)
+def chosen(kept, runs, versions):
+    _runs = {"all runs": None, **{name: name for name in runs["run_id"]}}
+    _versions = {"all versions": None, **{str(number): number for number in versions["version"]}}
+    _newest = runs["run_id"][0] if len(runs) else "all runs"
     run_id = mo.ui.dropdown(
-        {"all runs": None, **{name: name for name in runs["run_id"]}},
-        value=runs["run_id"][0] if len(runs) else "all runs",
+        _runs,
+        value=kept["run"] if kept.get("run") in _runs else _newest,
         label="run",
         searchable=True,
+        on_change=lambda name: kept.update(run="all runs" if name is None else name),
     )
     version = mo.ui.dropdown(
-        {"all versions": None, **{str(number): number for number in versions["version"]}},
-        value="all versions",
+        _versions,
+        value=kept["version"] if kept.get("version") in _versions else "all versions",
         label="version",
         searchable=True,
+        on_change=lambda number: kept.update(version="all versions" if number is None else str(number)),
     )
     return run_id, version
 

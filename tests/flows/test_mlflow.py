@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from flows.importing import import_policy
 from flows.landing import bring_in
+from flows.moves import tell_decision
 from flows.reporter import Reporter
 from flows.training import train
 from pitwall.cli import app
@@ -19,8 +20,9 @@ from schemas.training import TrainConfig
 from schemas.window import Window
 from tests.flows.sessions import collect, driver
 from tests.ppo.contract import leaves_files_open
-from warehouse import registry
+from warehouse import aliases, registry
 from warehouse.lake import Lake
+from warehouse.promotion import Decision
 
 pytest.importorskip("mlflow", reason="pip install 'pitwall[mlflow]'")
 pytestmark = [leaves_files_open, pytest.mark.slow, pytest.mark.filterwarnings("default:::mlflow")]
@@ -94,6 +96,19 @@ def test_a_registered_model_follows_with_its_aliases(lake: Lake, client) -> None
     pitwall(lake, "models", "promote", "2")
     assert client.get_model_version_by_alias("pitwall", "champion").tags["pitwall.version"] == "2"
     pitwall(lake, "models", "rollback")
+    assert client.get_registered_model("pitwall").aliases == {}
+
+
+def test_a_judgement_moves_the_alias_there_too(lake: Lake, client) -> None:
+    aliases.promote(lake, "champion", 2)
+    tell_decision(lake, Decision(promoted=True, reason="not worse", champion=2, drive=2, comparison=None), Reporter())
+    assert client.get_model_version_by_alias("pitwall", "champion").tags["pitwall.version"] == "2"
+    aliases.rollback(lake, "champion")
+    tell_decision(
+        lake,
+        Decision(promoted=False, rolled_back=True, reason="fell", champion=1, drive=1, comparison=None),
+        Reporter(),
+    )
     assert client.get_registered_model("pitwall").aliases == {}
 
 

@@ -112,13 +112,13 @@ def test_a_tracker_that_fails_does_not_fail_the_training(lake: Lake, tmp_path: P
     assert isinstance(said.exception, TrackerBusy) and "the setting tensorboard" in str(said.exception)
 
 
-@pytest.mark.parametrize(
-    ("setting", "module"), [("tensorboard", "torch.utils.tensorboard"), ("mlflow", "mlflow.tracking")]
-)
+@pytest.mark.parametrize("setting", ["tensorboard", "mlflow"])
 def test_a_package_that_is_not_installed_is_named(
-    lake: Lake, tmp_path: Path, setting: str, module: str, monkeypatch: pytest.MonkeyPatch
+    lake: Lake, tmp_path: Path, setting: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(sys.modules, module, None)
+    for module in [name for name in sys.modules if f"{name}.".startswith(("torch.utils.tensorboard.", "mlflow."))]:
+        monkeypatch.delitem(sys.modules, module)  # as in a new process
+    monkeypatch.setitem(sys.modules, setting, None)
     settings = lake.settings.model_copy(update={"tensorboard": None, setting: tmp_path / "place"})
     with pytest.raises(SettingsRejected, match=rf"pip install 'pitwall\[{setting}\]'"):
         track(Lake(settings, lake.paths, lake.catalog), 2)

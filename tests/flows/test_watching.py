@@ -60,7 +60,9 @@ def exports(tmp_path: Path) -> Path:
 @pytest.fixture
 def lake(tmp_path: Path, exports: Path) -> Iterator[Lake]:
     models = exports.parent / "Models"
-    opened = Lake.open(Settings.load(home=tmp_path / "home", engine_models_dir=models, settle_seconds=0.05))
+    opened = Lake.open(
+        Settings.load(home=tmp_path / "home", engine_models_dir=models, settle_seconds=0.05, reports=False)
+    )
     yield opened
     opened.catalog.engine.dispose()
 

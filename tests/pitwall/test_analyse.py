@@ -61,6 +61,24 @@ def marks(chart: Any) -> int:
     return sum(map(len, chart.to_dict()["datasets"].values()))
 
 
+def test_what_was_chosen_outlives_reading_the_lake_again(driven: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pitwall.analysis.app import app
+
+    monkeypatch.setenv("PITWALL_HOME", str(driven))
+    kept: dict[str, str] = {}
+    for wanted in (("all versions", None), ("1", 1)):
+        _, found = app.run(defs={"section": SimpleNamespace(value="SQL"), "kept": kept})  # as the button does
+        found["lake"].catalog.engine.dispose()
+        assert (found["version"].selected_key, found["version"].value) == wanted
+        found["version"]._update(["1"])  # as the browser does
+        found["run_id"]._update(["all runs"])
+    assert kept == {"run": "all runs", "version": "1"} and found["run_id"].value is None
+    kept.update(run="gone", version="77")
+    _, found = app.run(defs={"section": SimpleNamespace(value="SQL"), "kept": kept})
+    found["lake"].catalog.engine.dispose()
+    assert found["run_id"].value is not None and found["version"].value is None
+
+
 def test_returns_are_the_answer_of_their_question(page: Page, driven: Path, lake: Lake) -> None:
     found = page(driven, "Returns")
     wanted = ask(lake, "returns")["return_mean"].to_pylist()

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pitwall import check, check_engine, check_home, check_installation, cli
+from pitwall import check, check_engine, check_home, check_installation, check_trackers, cli
 from pitwall.check import Check
 from schemas.settings import Settings
 from tests import places
@@ -123,6 +123,33 @@ def test_a_server_that_is_named_and_not_there_is_a_note(tmp_path, monkeypatch):
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     (found,) = check_engine.server(Settings.load(home=tmp_path))
     assert (found.verdict, found.found) == ("note", "no server answers at http://127.0.0.1:9")
+
+
+def test_the_server_of_a_fresh_checkout_that_nobody_started_is_no_note(tmp_path, monkeypatch):
+    monkeypatch.delenv("PREFECT_API_URL")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "prefect.toml").write_text('[api]\nurl = "http://127.0.0.1:9/api"\n')
+    (found,) = check_engine.server(Settings.load(home=tmp_path))
+    assert found.verdict == "ok" and found.found.endswith("only schedules need one: pitwall up")
+
+
+def test_tools_that_are_set_are_looked_at(tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+
+    def found(**given: object) -> list[tuple[str, str]]:
+        settings = Settings.load(home=tmp_path, **given)
+        return [(one.check, one.verdict) for one in check_trackers.trackers(settings)]
+
+    secret = "http://ada:hunter2@host"
+    assert found() == []
+    assert found(tensorboard=tmp_path / "board", mlflow=secret) == [("tensorboard", "ok"), ("mlflow", "ok")]
+    assert "hunter2" not in str(list(check_trackers.trackers(Settings.load(home=tmp_path, mlflow=secret))))
+    assert found(tensorboard=tmp_path / "file" / "board") == [("tensorboard", "problem")]
+    assert list(tmp_path.iterdir()) == [tmp_path / "file"]
+    monkeypatch.setattr("sys.path", [])
+    monkeypatch.delitem(sys.modules, "mlflow", raising=False)
+    (one,) = check_trackers.trackers(Settings.load(home=tmp_path, mlflow=secret))
+    assert one.verdict == "problem" and one.advice == "pip install 'pitwall[mlflow]'"
 
 
 def test_a_package_out_of_its_range_is_named():

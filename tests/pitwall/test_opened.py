@@ -167,3 +167,19 @@ def test_letting_go_closes_the_catalog(home: Path) -> None:
 def test_a_setting_that_does_not_exist_is_told(tmp_path: Path) -> None:
     with pytest.raises(SettingsRejected, match="no setting 'hom'"):
         pitwall.open(tmp_path, hom="x")
+
+
+def test_moves_of_an_alias_are_told_to_a_server_as_the_commands_do(home, tmp_path, monkeypatch):
+    import shutil
+    import socket
+
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        pitwall.open(shutil.copytree(home, tmp_path / "home")) as pit,
+    ):
+        monkeypatch.setenv("PREFECT_API_URL", f"http://127.0.0.1:{silent.getsockname()[1]}/api")
+        with pytest.warns(UserWarning, match=r"the event pitwall.version.promoted was not taken") as told:
+            pit.models.promote(2)
+        assert [Path(each.filename) for each in told] == [Path(__file__)]
+        with pytest.warns(UserWarning, match=r"the event pitwall.version.rolled-back was not taken"):
+            pit.models.rollback()

@@ -22,6 +22,14 @@ KEYS = {
                       "libraries", "metrics", "notes", "parent", "rollouts", "seeds", "space", "start",
                       "version", "window", "window_id"},
     "models diff 1 2": None,
+    "models promote 2": {"alias", "from_version", "to_version", "reason"},
+    "models promote 2 --alias mine": {"alias", "from_version", "to_version", "reason"},
+    "models judge": {"champion", "drive", "promoted", "rolled_back", "reason"},
+    f"models import {homes.SAMPLES}/policy.json.gz": {"version", "file"},
+    "models deliver 1": {"version", "engine_file"},
+    "models export 2 --to nowhere-new": {"files"},
+    "models track 2": {"places"},
+    "report 2": {"report"},
     "verify": None,
     "trace 2": None,
     "maintain --dry-run": {"collection", "compaction", "dry_run", "retention", "seconds"},
@@ -35,7 +43,9 @@ KEYS = {
 
 
 @pytest.mark.parametrize("command", KEYS)
-def test_standard_output_is_one_object(command, made_home, tmp_path):
+def test_standard_output_is_one_object(command, made_home, tmp_path, monkeypatch):
+    monkeypatch.setenv("PITWALL_ENGINE_MODELS_DIR", str(tmp_path / "engine"))
+    monkeypatch.setenv("PITWALL_TENSORBOARD", str(tmp_path / "board"))
     home = homes.copy(made_home, tmp_path / "home")
     place = tmp_path / "nowhere-new"
     place.mkdir()

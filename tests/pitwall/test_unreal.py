@@ -26,6 +26,7 @@ pytestmark = leaves_files_open
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
     monkeypatch.chdir(tmp_path)  # the drop-in goes to the project's folder
     monkeypatch.setenv("PITWALL_SETTLE_SECONDS", "0.05")
+    monkeypatch.setenv("PITWALL_REPORTS", "false")
     return Project(tmp_path)
 
 
@@ -41,7 +42,8 @@ def run(project: Project, epochs: str = "1") -> int:
     return main([str(project.exports), str(project.models), epochs])
 
 
-def test_started_by_the_plugin_it_trains_from_the_policy_that_drove_and_then_finds_nothing_new(project):
+def test_started_by_the_plugin_it_trains_from_the_policy_that_drove_and_then_finds_nothing_new(project, monkeypatch):
+    monkeypatch.delenv("PITWALL_REPORTS")
     project.loads(driver(1))
     project.drives(driver(1), 0)
     (project.script.parent / "schemas.py").write_text("raise RuntimeError('a module of the plugin, not ours')")
@@ -52,6 +54,8 @@ def test_started_by_the_plugin_it_trains_from_the_policy_that_drove_and_then_fin
     assert "model_epoch_7.json drove 1 of the new rollouts: it is version 1" in lines
     assert [line.split(":")[0] for line in lines if line.startswith("epochs")] == ["epochs 1/2", "epochs 2/2"]
     assert any("version 2 from version 1" in line and "ratio at start mean 1.0000" in line for line in lines)
+    assert f"what is known of version 2: {project.home / 'reports' / 'v00002.html'}" in lines
+    assert b"Version 2" in (project.home / "reports" / "v00002.html").read_bytes()
     assert not [line for line in lines if "\x1b" in line or "\r" in line]
 
     policy = project.models / "model_epoch_2.json"

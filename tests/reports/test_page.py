@@ -131,6 +131,7 @@ def test_a_window_whose_rows_are_gone_leaves_the_rest_of_the_page(tmp_path):
             path.unlink()
         page = page_of(lake, 2)
     assert "pitwall verify" in page.text and "Drives that finish a lap" in page.text
+    assert "experiences/run=" in page.text and str(tmp_path) not in page.text  # the page may be sent to others
     assert page.count("svg") > 6
 
 
