@@ -27,7 +27,7 @@ test: $(VENV)/.dev           ## ruff, mypy strict, pytest
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.bench        ## speed and memory, beside their peers
 	$(BIN)/python -m benchmarks

@@ -19,6 +19,19 @@ hypothesis.settings.load_profile("pitwall")
 # Commands tell Prefect's server what they did: not that of the person who tests.
 os.environ["PREFECT_API_URL"] = "http://127.0.0.1:9/api"
 
+SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
+if SIDE_BY_SIDE:
+    os.environ["OMP_NUM_THREADS"] = "1"  # each has a core; torch is not imported yet, and children inherit it
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first. Side by side, files with slow ones first, so that at the end nobody waits for a long one."""
+    if SIDE_BY_SIDE:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+    else:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[postgres.Server]:
