@@ -1,6 +1,7 @@
 """Fixtures of all tests: lakes in temporary folders, on both databases."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,10 +44,20 @@ def postgresql() -> Iterator[postgres.Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a file: most of the time that a new lake takes are the migrations."""
+    home = tmp_path_factory.mktemp("template")
+    Lake.open(Settings.load(home=home)).catalog.engine.dispose()
+    return home / "catalog.sqlite"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of an empty catalog on each database."""
     if request.param == "sqlite":
+        (tmp_path / "home").mkdir()
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "home")
         yield f"sqlite:///{(tmp_path / 'home' / 'catalog.sqlite').as_posix()}"
     else:
         with request.getfixturevalue("postgresql").fresh_database() as url:
