@@ -23,11 +23,11 @@ dev: $(VENV)/.dev            ## .venv with the tools of the developers
 lap: $(VENV)/.installed      ## cars learn to drive: a few minutes, a plot, a picture
 	$(BIN)/pitwall lap
 
-test: $(VENV)/.dev           ## ruff, mypy strict, pytest
+test: $(VENV)/.dev           ## ruff, mypy strict, pytest on two cores
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(VENV)/.bench        ## speed and memory, beside their peers
 	$(BIN)/python -m benchmarks

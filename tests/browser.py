@@ -1,120 +1,108 @@
-"""A real browser without a network: Debian's Chromium, spoken to through its driver's own protocol (W3C WebDriver).
+"""A real browser without a network: Debian's Chromium, driven by selenium.
 
-No other page can be reached: every host name is unknown to it, and every address goes to a proxy that is not there.
+Every host name is unknown to it, and every address goes to a proxy that is not there; this machine's own servers are in
+reach only where a test asks for them. Where it is missing, root on Debian installs it; elsewhere the test is skipped.
 """
 
 import base64
 import json
-import os
 import shutil
-import socket
-import subprocess
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
+from selenium import webdriver
+from selenium.webdriver import ActionChains
+from selenium.webdriver.chrome.service import Service
 
+from tests import debian
+
+PATIENCE = 90.0
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
 _FLAGS = (
     "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage", "--hide-scrollbars",
-    "--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9", "--proxy-bypass-list=<-loopback>",
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1", "--proxy-server=127.0.0.1:9",
 )  # fmt: skip
+_NOR_THIS_MACHINE = "--proxy-bypass-list=<-loopback>"
+T = TypeVar("T")
 
 
 class Browser:
     """One window."""
 
-    def __init__(self, address: str) -> None:
-        self.address = address
+    def __init__(self, driver: webdriver.Chrome) -> None:
+        self.driver = driver
 
     def view(self, width: int, height: int, scheme: str = "light") -> None:
         """A screen of this size, of a person who wants it light or dark."""
-        self._devtools(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 500
-        )
-        self._devtools("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": scheme}])
+        screen = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+        wish = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", wish)
 
-    def open(self, path: Path) -> None:
-        self._ask("POST", "url", {"url": path.absolute().as_uri()})
+    def open(self, url: str) -> None:
+        self.driver.get(url)
 
-    def run(self, script: str) -> Any:
+    def run(self, script: str, *arguments: Any) -> Any:
         """What the script returns; it is run whatever the page allows."""
-        return self._ask("POST", "execute/sync", {"script": script, "args": []})
+        return self.driver.execute_script(script, *arguments)
+
+    def hand(self) -> ActionChains:
+        """Movements of pointer and keys, to be performed."""
+        return ActionChains(self.driver)
 
     def complaints(self) -> list[str]:
         """Lines of the console since the last call."""
-        return [line["message"] for line in self._ask("POST", "se/log", {"type": "browser"})]
+        return [line["message"] for line in self.driver.get_log("browser")]
 
     def requests(self) -> list[str]:
-        """Addresses that were asked for since the last call."""
-        events = [
-            json.loads(line["message"])["message"] for line in self._ask("POST", "se/log", {"type": "performance"})
-        ]
+        """Addresses that a page asked for since the last call."""
+        events = [json.loads(line["message"])["message"] for line in self.driver.get_log("performance")]
         sent = [event["params"]["request"]["url"] for event in events if event["method"] == "Network.requestWillBeSent"]
-        return [url for url in sent if not url.startswith("data:")]
+        return [url for url in sent if not url.startswith(("data:", "blob:", "chrome:"))]
 
     def picture(self, whole: bool = False) -> bytes:
         """PNG of the screen, or of the whole page."""
-        return base64.b64decode(self._devtools("Page.captureScreenshot", captureBeyondViewport=whole)["data"])
-
-    def _devtools(self, command: str, **parameters: Any) -> Any:
-        return self._ask("POST", "goog/cdp/execute", {"cmd": command, "params": parameters})
-
-    def _ask(self, method: str, path: str, body: object = None) -> Any:
-        return _send(f"{self.address}/{path}", method, body)
+        shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {"captureBeyondViewport": whole})
+        return base64.b64decode(shot["data"])
 
 
 @contextmanager
-def browser(folder: Path) -> Iterator[Browser]:
-    """A browser with an empty profile in `folder`; skips the test where there is none."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    driver = shutil.which("chromedriver")
-    if program is None or driver is None:
-        pytest.skip("no Chromium with its driver here; on Debian: apt-get install chromium chromium-driver")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
-    process = subprocess.Popen(
-        [driver, f"--port={port}"], env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    root = f"http://127.0.0.1:{port}"
-    try:
-        _until_ready(root)
-        options = {"binary": program, "args": [*_FLAGS, f"--user-data-dir={folder / 'profile'}"]}
-        wanted = {"goog:chromeOptions": options, "goog:loggingPrefs": {"browser": "ALL", "performance": "ALL"}}
-        made = _send(f"{root}/session", "POST", {"capabilities": {"alwaysMatch": wanted}})
-        address = f"{root}/session/{made['sessionId']}"
+def browser(profile: Path, this_machine: bool = False) -> Iterator[Browser]:
+    """A browser with an empty profile in a folder of its own; skips the test where there is none."""
+    program, driver = debian.found_or_installed(_programs, "chromium", "chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for flag in (*_FLAGS, f"--user-data-dir={profile}", *([] if this_machine else [_NOR_THIS_MACHINE])):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("no_proxy", "localhost,127.0.0.1")  # selenium finds its driver here, whoever stands between
+        running = webdriver.Chrome(options=options, service=Service(driver))
         try:
-            yield Browser(address)
+            yield Browser(running)
         finally:
-            _send(address, "DELETE")
-    finally:
-        process.terminate()
-        process.wait(30)
+            running.quit()
 
 
-def _until_ready(root: str) -> None:
-    for _ in range(100):
+def wait(for_what: Callable[[], T | None]) -> T:
+    """The first answer that is not nothing."""
+    until = time.monotonic() + PATIENCE
+    while True:
         try:
-            if _send(f"{root}/status", "GET")["ready"]:
-                return
-        except urllib.error.URLError:
-            time.sleep(0.1)
-    pytest.fail("chromedriver does not answer")
+            if found := for_what():
+                return found
+        except IndexError:
+            pass
+        assert time.monotonic() < until, "it did not come"
+        time.sleep(0.2)
 
 
-def _send(address: str, method: str, body: object = None) -> Any:
-    raw = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(address, raw, {"Content-Type": "application/json"}, method=method)
-    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with direct.open(request, timeout=60) as answer:
-            return json.load(answer)["value"]
-    except urllib.error.HTTPError as error:
-        raise AssertionError(error.read().decode()) from error
+def _programs() -> tuple[str, str] | None:
+    """Chromium and its driver."""
+    program, driver = next(filter(None, map(shutil.which, _NAMES)), None), shutil.which("chromedriver")
+    return (program, driver) if program and driver else None

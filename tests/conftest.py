@@ -1,6 +1,7 @@
 """Fixtures of all tests: lakes in temporary folders, on both databases."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,19 @@ hypothesis.settings.load_profile("pitwall")
 # Commands tell Prefect's server what they did: not that of the person who tests.
 os.environ["PREFECT_API_URL"] = "http://127.0.0.1:9/api"
 
+SIDE_BY_SIDE = "PYTEST_XDIST_WORKER" in os.environ
+if SIDE_BY_SIDE:
+    os.environ["OMP_NUM_THREADS"] = "1"  # each has a core; torch is not imported yet, and children inherit it
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Fast tests first. Side by side, files with slow ones first, so that at the end nobody waits for a long one."""
+    if SIDE_BY_SIDE:
+        slow = {item.path for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: item.path not in slow)
+    else:
+        items.sort(key=lambda item: item.get_closest_marker("slow") is not None)
+
 
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[postgres.Server]:
@@ -30,10 +44,20 @@ def postgresql() -> Iterator[postgres.Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same as a file: most of the time that a new lake takes are the migrations."""
+    home = tmp_path_factory.mktemp("template")
+    Lake.open(Settings.load(home=home)).catalog.engine.dispose()
+    return home / "catalog.sqlite"
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def catalog_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """URL of an empty catalog on each database."""
     if request.param == "sqlite":
+        (tmp_path / "home").mkdir()
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "home")
         yield f"sqlite:///{(tmp_path / 'home' / 'catalog.sqlite').as_posix()}"
     else:
         with request.getfixturevalue("postgresql").fresh_database() as url:

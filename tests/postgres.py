@@ -10,13 +10,14 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-INSTALL_SECONDS = 240
+from tests import debian
+
 # Nothing has to survive a crash here, and a test waits for every commit.
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
@@ -64,9 +65,7 @@ class Server:
 @contextmanager
 def server() -> Iterator[Server]:
     """Start a server in a temporary folder and stop it at the end; skips the test where that is impossible."""
-    programs = _programs() or _installed()
-    if programs is None:
-        pytest.skip("PostgreSQL's initdb and pg_ctl are not here; on Debian: apt-get install postgresql")
+    programs = debian.found_or_installed(_programs, "postgresql")
     with tempfile.TemporaryDirectory(prefix="pitwall-postgres-", ignore_cleanup_errors=True) as folder:
         home = Path(folder)
         data, log, secret = home / "data", home / "server.log", home / "password"
@@ -92,26 +91,11 @@ def server() -> Iterator[Server]:
 def _programs() -> Path | None:
     """The folder of the newest initdb."""
     found = [Path(program).parent for program in (shutil.which("initdb"), shutil.which("initdb.exe")) if program]
-    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: float(folder.parent.name))
-    for folder in [*found, *reversed(debian)]:
+    of_debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: float(folder.parent.name))
+    for folder in [*found, *reversed(of_debian)]:
         if any((folder / f"pg_ctl{suffix}").is_file() for suffix in ("", ".exe")):
             return folder
     return None
-
-
-def _installed() -> Path | None:
-    """The same folder after Debian's package is installed, where we may."""
-    if not (_is_root() and Path("/etc/debian_version").exists() and shutil.which("apt-get")):
-        return None
-    # RUNLEVEL=1: the package's own server stays off.
-    quiet = os.environ | {"DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
-    install = ["apt-get", "install", "--yes", "--no-install-recommends", "postgresql"]
-    with suppress(subprocess.TimeoutExpired):
-        for command in (["apt-get", "update"], install):
-            subprocess.run(
-                command, env=quiet, stdin=subprocess.DEVNULL, capture_output=True, timeout=INSTALL_SECONDS, check=False
-            )
-    return _programs()
 
 
 def _run(command: list[str | Path], log: Path | None = None) -> None:

@@ -3,77 +3,58 @@
 import hashlib
 import json
 import os
-import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+from selenium.webdriver import Keys
 
 from schemas.settings import Settings
+from tests.browser import Browser, browser, wait
 from tests.pitwall.running import Running
 from tests.warehouse.rows import Row, add_rollout
 from warehouse.lake import Lake
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-DRIVER = shutil.which("chromedriver")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.server,
     pytest.mark.skipif(os.name == "nt", reason="Windows has no signal for one process's Ctrl-C"),
-    pytest.mark.skipif(not CHROMIUM or not DRIVER, reason="no Chromium: apt-get install -y chromium chromium-driver"),
 ]
-PATIENCE = 90.0
 HOSTILE = "<img src=x onerror=document.title=1>"
 _DEEP = """
 const deep = (root) => [...root.querySelectorAll('*')].flatMap((e) => [e, ...(e.shadowRoot ? deep(e.shadowRoot) : [])]);
 """
-T = TypeVar("T")
 
 
 class Page:
     """A page of marimo, whose elements lie in shadow roots."""
 
-    def __init__(self, profile: Path) -> None:
-        from selenium import webdriver
-        from selenium.webdriver.chrome.service import Service
-
-        options = webdriver.ChromeOptions()
-        options.binary_location = CHROMIUM or ""
-        for word in (
-            "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-            "--disable-component-update", "--disable-sync", "--window-size=1440,1900", f"--user-data-dir={profile}",
-            "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-        ):  # fmt: skip
-            options.add_argument(word)
-        options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-        self.driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    def __init__(self, window: Browser) -> None:
+        self.window = window
 
     def elements(self, condition: str) -> list[Any]:
         """Elements `e` of which a condition in JavaScript holds."""
-        found: list[Any] = self.driver.execute_script(f"{_DEEP} return deep(document).filter((e) => {condition})")
+        found: list[Any] = self.window.run(f"{_DEEP} return deep(document).filter((e) => {condition})")
         return found
 
     def click(self, condition: str) -> None:
-        from selenium.webdriver import ActionChains
-
         element = wait(lambda: self.elements(condition)[0])
-        self.driver.execute_script("arguments[0].scrollIntoView({block: 'center'})", element)
-        ActionChains(self.driver).click(element).perform()
+        self.window.run("arguments[0].scrollIntoView({block: 'center'})", element)
+        self.window.hand().click(element).perform()
 
     def point_at_chart(self) -> None:
-        from selenium.webdriver import ActionChains
-
         [chart] = self.elements("e.tagName === 'CANVAS' && e.classList.contains('marks')")
-        ActionChains(self.driver).scroll_to_element(chart).move_to_element_with_offset(chart, -250, 0).perform()
+        self.window.hand().scroll_to_element(chart).move_to_element_with_offset(chart, -250, 0).perform()
 
     def section(self, name: str) -> None:
         self.click(f"e.getAttribute('role') === 'tab' && e.textContent.trim() === '{name}'")
 
     def drawn(self) -> list[tuple[int, str]]:
         """Of every chart: its coloured pixels (every third one is looked at), and a hash of the picture."""
-        pictures: list[tuple[int, str]] = self.driver.execute_script(
+        pictures: list[tuple[int, str]] = self.window.run(
             f"""{_DEEP}
             return deep(document).filter((e) => e.tagName === 'CANVAS' && e.classList.contains('marks')).map((e) => {{
                 const p = e.getContext('2d').getImageData(0, 0, e.width, e.height).data;
@@ -92,31 +73,12 @@ class Page:
     def says(self, words: str) -> None:
         wait(lambda: self.elements(f"e.children.length === 0 && e.textContent.includes({json.dumps(words)})"))
 
-    def hosts(self) -> set[str]:
-        """Whom the page asked for something."""
-        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
-        urls = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-        return {url.split("/")[2].split(":")[0] for url in urls if url.startswith(("http:", "https:", "ws"))}
-
-
-def wait(for_what: Callable[[], T | None]) -> T:
-    """The first answer that is not nothing."""
-    until = time.monotonic() + PATIENCE
-    while True:
-        try:
-            if found := for_what():
-                return found
-        except IndexError:
-            pass
-        assert time.monotonic() < until, "it did not come"
-        time.sleep(0.2)
-
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
-    opened = Page(tmp_path_factory.mktemp("profile"))
-    yield opened
-    opened.driver.quit()
+    with browser(tmp_path_factory.mktemp("profile"), this_machine=True) as window:
+        window.view(1440, 1900)
+        yield Page(window)
 
 
 @pytest.fixture(scope="module")
@@ -127,17 +89,17 @@ def app(driven: Path) -> Iterator[Running]:
 
 
 def test_every_section_has_marks_and_nothing_comes_from_elsewhere(page: Page, app: Running) -> None:
-    page.driver.get(app.url)
+    page.window.open(app.url)
     before: list[tuple[int, str]] = []
     for section, charts in [("Returns", 1), ("Episodes", 1), ("Reward", 1), ("Compare", 3), ("Drift", 1)]:
         page.section(section)
         page.says({"Compare": "Two versions", "Episodes": "Episode explorer"}.get(section, section))
         before = wait(lambda charts=charts, before=before: new if (new := page.charts(charts)) != before else None)
-    assert page.hosts() == {"127.0.0.1"}
+    assert {urlsplit(url).hostname for url in page.window.requests()} == {"127.0.0.1"}
 
 
 def test_another_episode_is_another_picture(page: Page, app: Running) -> None:
-    page.driver.get(app.url)
+    page.window.open(app.url)
     page.section("Episodes")
     page.says("the car sees exactly what was recorded")
     [before] = page.charts()
@@ -148,16 +110,14 @@ def test_another_episode_is_another_picture(page: Page, app: Running) -> None:
 
 
 def test_sql_of_one_s_own_is_answered_and_a_write_is_refused(page: Page, app: Running) -> None:
-    from selenium.webdriver import ActionChains, Keys
-
-    page.driver.get(app.url)
+    page.window.open(app.url)
     page.section("SQL")
     for statement, told in [
         ("select 6 * 7000001 as answer", "42,000,006"),
         ("drop table catalog.runs", "DROP is refused"),
     ]:
         page.click("e.classList.contains('cm-content')")
-        keys = ActionChains(page.driver).key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL)
+        keys = page.window.hand().key_down(Keys.CONTROL).send_keys("a").key_up(Keys.CONTROL)
         keys.send_keys(Keys.DELETE, statement).perform()
         time.sleep(0.5)  # the editor tells its text a moment later
         page.click("e.tagName === 'BUTTON' && e.textContent.trim() === 'Ask'")
@@ -167,7 +127,7 @@ def test_sql_of_one_s_own_is_answered_and_a_write_is_refused(page: Page, app: Ru
 def test_an_empty_lake_says_what_to_do_and_names_of_files_are_no_markup(page: Page, tmp_path: Path) -> None:
     running = Running(tmp_path / "home")
     try:
-        page.driver.get(running.url)
+        page.window.open(running.url)
         page.says("The lake is empty.")
         lake = Lake.open(Settings.load(home=tmp_path / "home"))
         add_rollout(lake, HOSTILE, 0, [Row(0, step, terminated=step == 3) for step in range(4)])
@@ -178,6 +138,6 @@ def test_an_empty_lake_says_what_to_do_and_names_of_files_are_no_markup(page: Pa
         page.says("do not say where the car was")
         page.charts()
         assert not page.elements("e.tagName === 'IMG' && e.getAttribute('src') === 'x'")
-        assert page.driver.title == "Pitwall"
+        assert page.window.run("return document.title") == "Pitwall"
     finally:
         running.stop()

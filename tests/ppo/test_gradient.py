@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ppo import loss
@@ -59,6 +59,7 @@ def by_autograd(flat, sizes, rows, config, activation, mass):
 @pytest.mark.parametrize("activation", ["tanh", "identity"])
 @pytest.mark.parametrize("mass", [True, False])
 @pytest.mark.parametrize("value_clip", [0.2, None])
+@settings(max_examples=25)  # of each of the eight
 @given(
     seed=st.integers(0, 2**31),
     rows=st.integers(1, 40),
