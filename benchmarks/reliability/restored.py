@@ -25,14 +25,17 @@ class Restored:
             return []
         return [f"restored: {said}" for said in self.account.at_any_moment({})]
 
-    def at_rest(self, given: Mapping[str, Input] | None) -> list[str]:
-        """It is whole, is not marked, is not empty, and holds what was given, where that is said."""
+    def at_rest(self, given: Mapping[str, Input] | None, *, may_be_empty: bool = False) -> list[str]:
+        """It is whole, is not marked, is not empty, and holds what was given, where that is said.
+
+        It may be empty where the backup, taken before anything came in, named no file.
+        """
         wrong = self.account.at_any_moment({})
         if (self.home / "RESTORING.txt").exists():
             wrong.append("the mark of an unfinished restore is still there")
         if given is not None:
             wrong += self.account.at_rest(given)
-        elif not self.account.rows(_TABLES):
+        elif not (may_be_empty or self.account.rows(_TABLES)):
             wrong.append("it is empty")
         return [f"restored: {said}" for said in wrong]
 

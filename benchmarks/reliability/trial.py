@@ -210,7 +210,8 @@ class Trial:
             self._wrong(f"{name}, which nobody disturbed, ended with {code}", [said])
         if one.place is self.place and (code == 0 or OVERTAKEN in said):
             self.tally.restored += code == 0
-            self._wrong("after a restore", self.place.at_rest(given) if code == 0 else [])
+            nothing_kept = said.startswith("0 files proven")
+            self._wrong("after a restore", self.place.at_rest(given, may_be_empty=nothing_kept) if code == 0 else [])
             self.place = self._new_place()
 
     def _hung(self, running: list[_Running]) -> None:
