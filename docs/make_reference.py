@@ -3,18 +3,19 @@
 A test holds the pages against this; so none of them is written by hand.
 """
 
-import html
-import subprocess
-import sys
 import types
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import typer
 from pydantic import BaseModel
 
+from pitwall import cli
+from pitwall.manual import plainly
+from pitwall.page import Page
 from schemas import manifest, rollout, steps
 from schemas.settings import Settings
 from schemas.space import ENGINE_ACTIONS, ENGINE_OBSERVATIONS, LIDAR_RAYS, Space
@@ -44,11 +45,74 @@ def main() -> None:
         (FOLDER / name).write_text(text, encoding="utf-8")
 
 
+_COMMANDS = """# Commands
+
+What `pitwall COMMAND --help` prints, of all commands. Where to begin, completion, JSON for scripts and colour:
+[commands.md](../commands.md). Examples are run by a test, each page's in a lake that is in use.
+
+{listed}
+
+## Options of every command
+
+They stand before the command: `pitwall --home tour ingest`.
+
+{common}
+
+Exit codes, where a command has no others: {codes}.
+
+{commands}
+"""
+
+
 def _commands() -> str:
-    """Typer's own account of the command line."""
-    words = ["-m", "typer", "pitwall.cli", "utils", "docs", "--name", "pitwall", "--title", "Commands"]
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, encoding="utf-8", check=True)
-    return html.unescape(done.stdout).strip() + "\n"
+    group: Any = typer.main.get_command(cli.app)
+    found = dict(_below(group, "pitwall"))
+    listed = []
+    for title, names in group.panels.items():
+        inside = [path for name in names for path in found if path.split()[1] == name]
+        rows = [(f"[`{path}`](#{path.replace(' ', '-')})", Page(found[path].help or "").summary) for path in inside]
+        listed.append(f"### {title}\n\n{_table(('command', 'does'), rows)}")
+    codes = ", ".join(f"{code} {meaning}" for code, meaning in Page("").codes.items())
+    common = _options(group, typer.Context(group, info_name="pitwall"))
+    pages = [_command(path, command) for path, command in found.items()]
+    return _COMMANDS.format(listed="\n\n".join(listed), common=common, codes=codes, commands="\n\n".join(pages))
+
+
+def _below(group: Any, path: str) -> Iterator[tuple[str, Any]]:  # noqa: ANN401 - Typer's copy of click's Group
+    for name, command in group.commands.items():
+        inner = f"{path} {name}"
+        yield from _below(command, inner) if hasattr(command, "commands") else [(inner, command)]
+
+
+def _command(path: str, command: Any) -> str:  # noqa: ANN401 - Typer's copy of click's Command
+    page, context = Page(command.help or ""), typer.Context(command, info_name=path)
+    parts = [
+        f"## {path}",
+        page.summary,
+        *page.paragraphs,
+        f"    {path} {' '.join(command.collect_usage_pieces(context))}",
+    ]
+    if options := _options(command, context):
+        parts.append(options)
+    parts.append("\n".join(["For example:", "", *(f"    {example}" for example in page.examples)]))
+    if page.settings:
+        names = ", ".join(f"[`{name}`](settings.md)" for name in page.settings)
+        parts.append(f"Settings behind it: {names}.")
+    if "Exit codes" in page.parts:
+        parts.append("Exit codes: " + ", ".join(f"{code} {meaning}" for code, meaning in page.codes.items()) + ".")
+    if "See also" in page.parts:
+        parts.append(f"See also: {page.parts['See also'].rstrip('.')}.")
+    return "\n\n".join(parts)
+
+
+def _options(command: Any, context: Any) -> str:  # noqa: ANN401 - Typer's copies of click's types
+    """Arguments and options in one table; `--help` is everywhere."""
+    rows = []
+    for parameter in command.get_params(context):
+        record = parameter.get_help_record(context)
+        if record is not None and parameter.name != "help":
+            rows.append((f"`{plainly(record[0])}`", record[1]))
+    return _table(("argument or option", "meaning"), rows) if rows else ""
 
 
 _SETTINGS = """# Settings

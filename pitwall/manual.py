@@ -115,6 +115,11 @@ class App(typer.Typer):
         return super().command(name, cls=cls or Command, **settings)
 
 
+def plainly(name: str) -> str:
+    """`--newest <int>` of `--newest <int range>`, `FOLDERS <Path>` of `FOLDERS <list[Path]>`."""
+    return re.sub(r"<(?:list\[)?(\w+)(?:\]| range)>", r"<\1>", name)
+
+
 def _dress(context: Any) -> Callable[[str], str]:  # noqa: ANN401
     """How headings are written on this standard output."""
     if not colour.wanted(sys.stdout):
@@ -139,14 +144,9 @@ def _parameters(command: Any, context: Any) -> Iterator[tuple[str, Rows]]:  # no
             usual = "Arguments" if parameter.param_type_name == "argument" else "Options"
             name, meaning = record
             title = getattr(parameter, "rich_help_panel", None) or usual
-            panels.setdefault(title, []).append((_plainly(name), meaning))
+            panels.setdefault(title, []).append((plainly(name), meaning))
     panels["Options"] = panels.pop("Options")  # with --help, last
     return ((title, rows) for title, rows in panels.items() if rows)
-
-
-def _plainly(name: str) -> str:
-    """`--newest <int>` of `--newest <int range>`, `FOLDERS <Path>` of `FOLDERS <list[Path]>`."""
-    return re.sub(r"<(?:list\[)?(\w+)(?:\]| range)>", r"<\1>", name)
 
 
 def _section(heading: str, rows: Rows) -> str:

@@ -156,8 +156,8 @@ def _scores() -> str:
     head = ["loop", "steps", "return by seed", "mean", "published", "pipeline, s per lap"]
     text = [
         f"Mean return of the last {_LAST} training episodes, noise included. The named loops are those of",
-        "`schemas/loop.py` (`pitwall loop --named half_cheetah --iterations 489`); each lap trains on the newest",
-        "rollout of 2048 alone.",
+        "`schemas/loop.py` (`pitwall --home cheetah loop --named half_cheetah --iterations 489`); each lap trains on",
+        "the newest rollout of 2048 alone.",
         "Published: CleanRL's ppo_continuous_action at 1 M steps (docs.cleanrl.dev); for Pendulum, which is not in its",
         "table, RL Zoo's PPO, -172 +- 104, driven without exploration (rl-baselines3-zoo, benchmark.md). Pipeline: the",
         "median lap's seconds beside driving and the update itself; the goal is 0.5.", "",

@@ -1,33 +1,14 @@
-"""Help pages: what each command's says, and that its examples run."""
+"""Help pages: what each command's says. That its examples run is seen in tests/test_docs.py."""
 
 import re
-import shlex
-import shutil
-from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner
 
 from pitwall import cli
 from pitwall.page import Page
 from schemas.settings import Settings
-from tests.pitwall import homes
-
-NEED_MORE = {"up": "a server", "lap": "minutes", "loop": "minutes", "watch": "an engine", "analyse": "a browser"}
-"""Commands whose examples are only held against their options, and what they need."""
-
-
-def commands() -> dict[str, str]:
-    """Words of each command, and its docstring."""
-    found = {}
-    for name, command in typer.main.get_command(cli.app).commands.items():
-        below = getattr(command, "commands", None)
-        found |= {f"{name} {one}": each.help for one, each in below.items()} if below else {name: command.help}
-    return found
-
-
-PAGES = {words: Page(text or "") for words, text in commands().items()}
+from tests.pages import HELP
 
 
 def test_a_docstring_is_taken_apart():
@@ -41,43 +22,21 @@ def test_a_docstring_is_taken_apart():
     assert page.settings == ["home", "landing"] and page.parts["See also"] == "pitwall undo."
 
 
-@pytest.mark.parametrize("words", PAGES)
+@pytest.mark.parametrize("words", HELP)
 def test_a_page_says_in_a_line_what_a_command_does_and_shows_it(words: str):
-    page = PAGES[words]
+    page = HELP[words]
     assert 10 < len(page.summary) <= 80 and page.summary.endswith((".", "?"))
     assert page.examples
     assert set(page.settings) <= Settings.model_fields.keys()
     for named in re.findall(r"pitwall (models [a-z]+|[a-z]+)", page.parts.get("See also", "")):
-        assert named in PAGES or named == "models", named
-
-
-@pytest.mark.parametrize("words", PAGES)
-def test_examples_of_the_help_have_options_that_there_are(words: str):
-    for example in PAGES[words].examples:
-        arguments = shlex.split(example, comments=True)[1:]
-        done = CliRunner().invoke(cli.app, [*arguments, "--help"])  # options are read first, then help is shown
-        assert done.exit_code == 0, f"{example}\n{done.output}"
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("words", [words for words in PAGES if words.split()[0] not in NEED_MORE])
-def test_examples_of_the_help_run(words: str, made_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    home = homes.copy(made_home, tmp_path / "pitwall-data")
-    shutil.copytree(homes.SAMPLES, tmp_path / "samples")
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PITWALL_ENGINE_MODELS_DIR", str(tmp_path / "engine"))
-    monkeypatch.setenv("PITWALL_TENSORBOARD", str(tmp_path / "tensorboard"))
-    homes.said(home, "backup", "copy-of-the-lake")
-    for example in PAGES[words].examples:
-        done = CliRunner().invoke(cli.app, shlex.split(example, comments=True)[1:])
-        assert done.exit_code == 0, f"{example}\n{done.output}\n{done.exception!r}"
+        assert named in HELP or named == "models", named
 
 
 def test_every_command_has_its_panel_and_the_page_fits_on_a_screen():
     told = CliRunner().invoke(cli.app, ["--help"], env={"COLUMNS": "100"}).output
     assert "More commands" not in told
     assert "\nTraining:\n  train " in told
-    assert all(f"\n  {words.split()[0]} " in told for words in PAGES)
+    assert all(f"\n  {words.split()[0]} " in told for words in HELP)
     assert max(map(len, told.splitlines())) <= 100 and len(told.splitlines()) < 75
 
 
