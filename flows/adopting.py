@@ -29,8 +29,9 @@ _MOST = 50
 def adopt(lake: Lake, folder: Path, rollout_ids: Sequence[str], report: Reporter) -> list[int]:
     """Import each policy of `folder` that collected one of these rollouts; returns the versions.
 
-    Only rollouts without an author count. The recorded values decide, as for any policy; a file that is no policy is
-    passed over, and said where the pointer names it.
+    Only rollouts without an author count. The recorded values decide, as for any policy, also where a rollout claims a
+    version that this lake does not have; a file that is no policy is passed over, and said where the pointer names it.
+    How many were tried in vain is said.
 
     Raises:
         ParityBroken: the exports of a policy disagree.
@@ -40,7 +41,8 @@ def adopt(lake: Lake, folder: Path, rollout_ids: Sequence[str], report: Reporter
     waiting = _authorless(lake, rollout_ids)
     registered = {model.fingerprint for model in registry.versions(lake)} if waiting else set()
     adopted: list[int] = []
-    files = policies(folder)[:_MOST]
+    tried, found = 0, policies(folder)
+    files = found[:_MOST]
     for file in files:
         if not waiting:
             break
@@ -51,12 +53,19 @@ def adopt(lake: Lake, folder: Path, rollout_ids: Sequence[str], report: Reporter
             if file == files[0]:
                 report.say(f"{file.name} is passed over: {error}")
             continue
+        tried += 1
         if policy.fingerprint in registered or not _drove(lake, policy, waiting):
             continue
         version = import_policy(lake, raw, file.name, report)
         left = _authorless(lake, rollout_ids)
         report.say(f"{file.name} drove {len(waiting) - len(left)} of the new rollouts: it is version {version}")
         adopted, waiting = [*adopted, version], left
+    if waiting:
+        newest = f" (the newest {_MOST} of {len(found)} files)" if len(found) > _MOST else ""
+        report.say(
+            f"who drove {len(waiting)} of the new rollouts is not known: {folder} was searched, and "
+            + (f"none of the {tried} policies there computes their values{newest}" if tried else "holds no policy")
+        )
     return adopted
 
 
@@ -70,12 +79,13 @@ def _drove(lake: Lake, policy: "Policy", waiting: Sequence[Waiting]) -> bool:
     """Whether the numbers of any of these rollouts are the policy's."""
     from ppo.authorship import attribute
 
+    known = attributions.claimable(lake)
     for _, group in groupby(waiting, key=lambda rollout: (rollout.space_id, rollout.run_id)):
         ids = [rollout.rollout_id for rollout in group]
         rows = rollout_rows(lake, ids)
         if any(
             one.version is not None
-            for one in attribute(rows, attributions.space_of(lake, ids[0]), {0: policy}).rollouts
+            for one in attribute(rows, attributions.space_of(lake, ids[0]), {0: policy}, known).rollouts
         ):
             return True
     return False

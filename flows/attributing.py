@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 64
 """Rollouts looked at together; episodes span files, so those of a run belong together."""
+_NAMED = 5
+"""Claims that a line names."""
 
 
 def attribute(lake: Lake, report: Reporter) -> dict[str, int]:
@@ -31,6 +33,7 @@ def attribute(lake: Lake, report: Reporter) -> dict[str, int]:
     waiting = attributions.pending(lake, newest) if newest else []
     if not waiting:
         return {}
+    _tell_foreign(waiting, newest, report)
     counts: Counter[str] = Counter()
     for _, group in groupby(waiting, key=lambda rollout: (rollout.space_id, rollout.run_id)):
         rollouts = list(group)
@@ -42,6 +45,17 @@ def attribute(lake: Lake, report: Reporter) -> dict[str, int]:
             counts.update(verdict.verdict for verdict in verdicts)
             report.progress("authors", counts.total(), len(waiting))
     return dict(counts)
+
+
+def _tell_foreign(waiting: list[Waiting], newest: int, report: Reporter) -> None:
+    """Numbers that no version here has cannot be wrong claims; that they are taken for none is said once."""
+    asked = [one.claimed_version for one in waiting if not one.is_judged and one.claimed_version is not None]
+    if foreign := [claim for claim in asked if not 1 <= claim <= newest]:
+        numbers = ", ".join(map(str, sorted(set(foreign))[:_NAMED])) + (", ..." if len(set(foreign)) > _NAMED else "")
+        report.say(
+            f"{len(foreign)} rollout{'' if len(foreign) == 1 else 's'} with policy_version {numbers}, which this lake "
+            "does not have: taken for the engine's own count, and who drove is found from the values"
+        )
 
 
 class _Registered:
@@ -67,14 +81,14 @@ def _authorship(lake: Lake, rollouts: list[Waiting], registered: _Registered) ->
     from ppo.authorship import attribute as find_authors
 
     rows = rollout_rows(lake, [rollout.rollout_id for rollout in rollouts])
-    newest = attributions.newest_version(lake)
     claimed = {rollout.claimed_version for rollout in rollouts}
-    versions = {version for version in claimed if version is not None and 1 <= version <= newest}
+    known = attributions.claimable(lake)
+    versions = {version for version in claimed if version is not None and version in known}
     if versions == claimed:
-        found = find_authors(rows, registered.space, registered.some(versions))
+        found = find_authors(rows, registered.space, registered.some(versions), known)
         if all(one.verdict == "author" for one in found.rollouts):
             return found
-    return find_authors(rows, registered.space, registered.all())
+    return find_authors(rows, registered.space, registered.all(), known)
 
 
 def _verdicts(found: "Authorship") -> Iterator[Verdict]:

@@ -5,7 +5,8 @@ Arrives: a lake whose settings name the engine's folders. Leaves: a new version 
 """
 
 import datetime
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +22,7 @@ from flows.training import TrainReport, train
 from schemas.errors import WindowEmpty
 from schemas.training import TrainConfig
 from schemas.window import RECENT, Window
-from warehouse import lineage, registry
+from warehouse import attributions, lineage, registry
 from warehouse.aliases import LATEST
 from warehouse.engine_folder import check_engine_folder
 from warehouse.engine_policies import delivered_at
@@ -44,6 +45,8 @@ class CaughtUp:
     """None with fewer new rollouts than wanted."""
     adopted: list[int] = field(default_factory=list)
     """Versions that lay in the engine's folder and drove."""
+    refuted: dict[str, str] = field(default_factory=dict)
+    """Of the newest rollouts those that are not trained on, since their claim is refuted: by id, how."""
 
 
 def catch_up(
@@ -81,18 +84,26 @@ def catch_up(
             )  # whose values name an author and whose log-probabilities do not is left out
         if len(new) < every or new == skip:
             hand_over_what_is_owed(lake, report)
-            return CaughtUp(came, new, adopted=adopted)
+            return CaughtUp(came, new, None, adopted, attributions.refuted(lake, _newest(lake, every, refuted=True)))
         _tell_older(lake, came, new, report)
-        return CaughtUp(came, new, train(lake, Window(rollouts=new), config, report), adopted)
+        trained = train(lake, Window(rollouts=new), config, report)
+        return CaughtUp(came, new, trained, adopted, attributions.refuted(lake, _newest(lake, every, refuted=True)))
 
 
 def new_rollouts(lake: Lake, every: int) -> tuple[str, ...]:
     """Of the newest 20 rollouts, or `every` if that is more, those that no version was trained on."""
-    try:
-        found = select(lake, Window(newest=max(every, RECENT.newest or every)))
-    except WindowEmpty:
-        return ()
-    return tuple(lineage.new_to_training(lake, [member.rollout_id for member in found.rollouts]))
+    return tuple(lineage.new_to_training(lake, _newest(lake, every)))
+
+
+def refuted_lines(refuted: Mapping[str, str]) -> list[str]:
+    """What is to be said of rollouts whose claim is refuted, and what to do."""
+    counted = Counter(how.rstrip(".") for how in refuted.values())
+    return [
+        f"{count} {'rollout is' if count == 1 else 'rollouts are'} NOT trained on: {'it' if count == 1 else 'each'} "
+        f"{how}. Mend policy_version in the engine; if that is a count of the engine's own, set "
+        'claims = "ignore" in pitwall.toml'
+        for how, count in counted.most_common(_TOLD)
+    ]
 
 
 def report_if_asked(lake: Lake, trained: TrainReport, report: Reporter) -> None:
@@ -137,6 +148,14 @@ def _one_at_a_time(lake: Lake, report: Reporter) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _newest(lake: Lake, every: int, *, refuted: bool = False) -> list[str]:
+    try:
+        found = select(lake, Window(newest=max(every, RECENT.newest or every), refuted=refuted))
+    except WindowEmpty:
+        return []
+    return [member.rollout_id for member in found.rollouts]
 
 
 def _tell_older(lake: Lake, came: IngestReport, new: tuple[str, ...], report: Reporter) -> None:

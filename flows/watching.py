@@ -13,7 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from flows.catching_up import CaughtUp, catch_up, new_rollouts, report_if_asked
+from flows.catching_up import CaughtUp, catch_up, new_rollouts, refuted_lines, report_if_asked
 from flows.reporter import Reporter
 from flows.summary import version_line
 from schemas.errors import ParityBroken, SettingsRejected, TrainingStopped, Transient, WindowEmpty
@@ -67,6 +67,7 @@ class _Watch:
     """Rollouts on which training failed; only with others beside them is it tried again."""
     new: int = -1
     left: set[str] = field(default_factory=set)
+    refuted: set[str] = field(default_factory=set)
 
     def at(self, moment: Moment) -> None:
         if moment is Moment.MISSING:
@@ -104,6 +105,9 @@ class _Watch:
         for path in done.came.left.keys() - self.left:
             self.report.say(f"{Path(path).name}: {done.came.left[path]}; looking again")
         self.left = set(done.came.left)
+        for line in refuted_lines({name: how for name, how in done.refuted.items() if name not in self.refuted}):
+            self.report.say(line)
+        self.refuted |= done.refuted.keys()
         if done.trained is None:
             if len(done.new) != self.new and (not done.new or done.new != self.failed):
                 self.report.say(f"{len(done.new)} of {self.every} new rollouts are there")

@@ -119,7 +119,7 @@ def _train(settings: "Settings", epochs: int, lines: LogLines) -> int:
 
 
 def _told(lake: "Lake", done: "CaughtUp", lines: LogLines, began: float) -> int:
-    from flows.catching_up import report_if_asked
+    from flows.catching_up import refuted_lines, report_if_asked
     from flows.summary import version_line
     from warehouse.engine_policies import pointed_at
 
@@ -127,6 +127,8 @@ def _told(lake: "Lake", done: "CaughtUp", lines: LogLines, began: float) -> int:
     assert models is not None
     for path, why in done.came.left.items():
         lines.say(f"left {Path(path).name}: {why}; the next start looks again")
+    for line in refuted_lines(done.refuted):
+        lines.say(line)
     if trained is None:
         return _nothing_new(done, pointed_at(models), lines)
     lines.say(version_line(trained))
@@ -142,6 +144,12 @@ def _told(lake: "Lake", done: "CaughtUp", lines: LogLines, began: float) -> int:
 def _nothing_new(done: "CaughtUp", policy: Path | None, lines: LogLines) -> int:
     if done.came.rejected:
         lines.say("error: nothing is trained, for what is new was turned away. Look at it: pitwall rejects")
+        return 1
+    if refuted := [name for name in done.came.rollouts if name in done.refuted]:
+        lines.say(
+            f"error: nothing is trained: {len(refuted)} of {len(done.came.rollouts)} new "
+            f"rollouts {'claims' if len(refuted) == 1 else 'claim'} a version that did not drive"
+        )
         return 1
     if policy is None:
         lines.say("error: there is no rollout to train on, and no policy. Let the engine drive and export some first")

@@ -6,7 +6,7 @@ Leaves: per rollout a verdict, and one noise factor per episode. `value` is V(st
 Legend: N rows, O observations, U actions.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
@@ -53,8 +53,13 @@ class Authorship(NamedTuple):
     """rollout_id, agent_index, first_step, noise_scale: the factor from that step on."""
 
 
-def attribute(rollouts: pa.Table, space: Space, candidates: Mapping[int, Policy]) -> Authorship:
+def attribute(
+    rollouts: pa.Table, space: Space, candidates: Mapping[int, Policy], registered: Container[int] | None = None
+) -> Authorship:
     """Finds the author of each rollout among `candidates` (version -> policy).
+
+    `registered` are the numbers that a claim can mean (default: the candidates'); a claim of any other is no claim, but
+    a count of the collector's own.
 
     Columns read: rollout_id, rollout_index, row_index, agent_index, step, obs_*, action_*, log_prob, value, terminated,
     truncated, gap_before, gap_after and claimed_version (nullable; else policy_version). Of identical policies the
@@ -62,7 +67,7 @@ def attribute(rollouts: pa.Table, space: Space, candidates: Mapping[int, Policy]
     """
     if rollouts.num_rows == 0:
         return Authorship([], _Noise().table(set()))
-    session = _Session(rollouts, space, candidates)
+    session = _Session(rollouts, space, candidates, candidates if registered is None else registered)
     claims, values = session.claims(), session.matching_values()
     while True:
         authors = {rollout: versions[0] for rollout, versions in values.items() if versions}
@@ -102,7 +107,10 @@ class _Noise:
 class _Session:
     """The rows of one run as arrays, and what is known about them."""
 
-    def __init__(self, table: pa.Table, space: Space, candidates: Mapping[int, Policy]) -> None:
+    def __init__(
+        self, table: pa.Table, space: Space, candidates: Mapping[int, Policy], registered: Container[int]
+    ) -> None:
+        self.registered = registered
         self.observations = np.stack([column(table, name, np.float64) for name in space.observation_columns], axis=1)
         self.actions = np.stack([column(table, name, np.float64) for name in space.action_columns], axis=1)
         self.log_prob, self.value = column(table, "log_prob", np.float64), column(table, "value", np.float64)
@@ -223,26 +231,36 @@ class _Session:
             ), value_error, error)  # fmt: skip
         if author is None:
             known = f"the {len(self.candidates)} candidates" if self.candidates else "no candidate of this shape"
-            named = "" if claim is None else f" It claims version {claim}."
-            verdict: Verdict = "claim_refuted" if claim in self.candidates else "unknown"
+            named = "" if claim is None else f" It claims version {claim}{self._foreign(claim)}."
+            near = ""
             if rollout in self.near_miss:
                 version, agrees = self.near_miss[rollout]
                 first = int(self.row_index[self.rows[rollout][~agrees][0]])
-                named += (
+                near = (
                     f" Version {version} comes near: {agrees.sum()} of {len(agrees)} rows have its values, "
                     f"experiences[{first}] has not."
                 )
-            return Attribution(rollout, None, verdict, (
-                f"{rollout}: value agrees with none of {known}.{named} Import the policy that collected it, "
+            if claim in self.candidates and claim in self.registered:
+                return Attribution(rollout, None, "claim_refuted", (
+                    f"{rollout}: claims version {claim}, but its values are none of {known}'.{near} "
+                    "Import the policy that collected it"
+                ), float("nan"), float("nan"))  # fmt: skip
+            return Attribution(rollout, None, "unknown", (
+                f"{rollout}: value agrees with none of {known}.{named}{near} Import the policy that collected it, "
                 "or start by a clone"
             ), float("nan"), float("nan"))  # fmt: skip
         value_error, error = self.value_error[rollout, author], solved.log_prob_error[rollout]
-        if claim not in (None, author):
+        if claim not in (None, author) and claim in self.registered:
             return Attribution(rollout, None, "claim_refuted", (
-                f"{rollout}: claims version {claim}, but its values are version {author}'s. Not trained on by default"
+                f"{rollout}: claims version {claim}, but its values are version {author}'s"
             ), value_error, error)  # fmt: skip
         message = f"{rollout}: version {author} (value within {value_error:.1e}, log_prob within {error:.1e} nats)"
+        if claim not in (None, author):
+            message += f"; it claims version {claim}{self._foreign(claim)}"
         return Attribution(rollout, author, "author", message, value_error, error)
+
+    def _foreign(self, claim: int | None) -> str:
+        return "" if claim in self.registered else ", a count of the collector's own"
 
 
 def _equation(

@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     """The engine's model folder (`<Project>/Saved/Training/Models`); set, each new version is written there too."""
     engine_model_name: str = Field(default="pitwall_v{version}", pattern=r"^[\w.{}-]+$", max_length=100)
     """File name there, without `.json`; `{version}` becomes the version."""
+    claims: Literal["check", "ignore"] = "check"
+    """What a rollout's `policy_version` is. check: a version of this lake, and a rollout whose values are not that
+    version's is not trained on; ignore: a count of the engine's own, and the values alone tell who drove."""
     promotion: Literal["hand", "returns"] = "hand"
     """Who makes a version champion. returns: after each ingest the returns of what the engine drove decide, and when
     they fell, the engine gets the champion back."""

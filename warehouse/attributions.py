@@ -37,6 +37,8 @@ class Waiting(NamedTuple):
     run_id: str
     rollout_id: str
     claimed_version: int | None
+    is_judged: bool
+    """Whether a verdict is there, and more versions since."""
 
 
 def newest_version(lake: Lake) -> int:
@@ -45,21 +47,40 @@ def newest_version(lake: Lake) -> int:
         return connection.scalar(sa.select(sa.func.max(t.models.c.version))) or 0
 
 
+def claimable(lake: Lake) -> range:
+    """Numbers that mean a version where a rollout claims one; none where the setting `claims` is to ignore them."""
+    return range(1, 1 if lake.settings.claims == "ignore" else newest_version(lake) + 1)
+
+
 def pending(lake: Lake, newest_version: int) -> list[Waiting]:
-    """Rollouts without an author which not every version was tried on, in the order of their runs."""
+    """Rollouts without an author which not every version was tried on, in the order of their runs.
+
+    Where the setting `claims` is to ignore them, those of a refuted claim wait again, and nothing is claimed.
+    """
+    ignored = lake.settings.claims == "ignore"
     r, a = t.rollouts.c, t.attributions.c
     query = (
-        sa.select(r.space_id, r.run_id, r.rollout_id, r.claimed_version)
+        sa.select(
+            r.space_id,
+            r.run_id,
+            r.rollout_id,
+            (sa.cast(sa.null(), sa.Integer) if ignored else r.claimed_version).label("claimed_version"),
+            a.rollout_id.is_not(None).label("is_judged"),
+        )
         .join_from(t.rollouts, t.attributions, isouter=True)
         .where(
             r.superseded_by.is_(None),
             r.dropped_at.is_(None),
-            sa.or_(a.rollout_id.is_(None), sa.and_(a.version.is_(None), a.tried_through < newest_version)),
+            sa.or_(
+                a.rollout_id.is_(None),
+                sa.and_(a.version.is_(None), a.tried_through < newest_version),
+                sa.and_(sa.literal(ignored), a.verdict == "claim_refuted"),
+            ),
         )
         .order_by(r.space_id, r.run_id, r.position)
     )
     with lake.catalog.read() as connection:
-        return [Waiting(*row) for row in connection.execute(query)]
+        return [Waiting(**row) for row in connection.execute(query).mappings()]
 
 
 def store(lake: Lake, verdicts: Sequence[Verdict], newest_version: int) -> None:
@@ -87,6 +108,23 @@ def store(lake: Lake, verdicts: Sequence[Verdict], newest_version: int) -> None:
             )
         )
         lake.catalog.upsert(connection, t.attributions, [row for row in rows if row["rollout_id"] not in known])
+
+
+def refuted(lake: Lake, rollout_ids: Sequence[str]) -> dict[str, str]:
+    """Those whose claim was refuted, with the verdict in words; not where a file of the same name came in since."""
+    r, a, later = t.rollouts.c, t.attributions.c, t.rollouts.alias("later")
+    mended = sa.exists().where(
+        later.c.source == r.source, later.c.file_name == r.file_name, later.c.ingested_at > r.ingested_at
+    )
+    query = (
+        sa.select(a.rollout_id, a.message)
+        .join_from(t.rollouts, t.attributions)
+        .where(a.verdict == "claim_refuted", a.rollout_id.in_(rollout_ids), ~mended)
+    )
+    with lake.catalog.read() as connection:
+        return {
+            rollout_id: message.removeprefix(f"{rollout_id}: ") for rollout_id, message in connection.execute(query)
+        }
 
 
 def messages(lake: Lake, rollout_ids: Sequence[str]) -> list[str]:

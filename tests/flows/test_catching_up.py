@@ -1,10 +1,11 @@
 """One call of what the drop-in and the watch do: what it tells people, and what servers that listen."""
 
+import json
 from pathlib import Path
 
 import pytest
 
-from flows.catching_up import catch_up, report_if_asked
+from flows.catching_up import catch_up, refuted_lines, report_if_asked
 from flows.events import Event
 from flows.reporter import Reporter
 from schemas.settings import Settings
@@ -69,6 +70,56 @@ def test_who_listens_hears_of_rollouts_and_versions_and_is_not_called_to_train_a
     heard = Heard()
     catch_up(lake, exports, CONFIG, heard)
     assert heard.events == ["rollouts.landed", "version.published", "version.published"]  # adopted, trained
+
+
+def claim(rollout: Path, version: int) -> Path:
+    document = json.loads(rollout.read_bytes())
+    rollout.write_text(json.dumps({**document, "policy_version": version}))
+    return rollout
+
+
+def test_a_claim_of_a_version_that_the_lake_lacks_hides_nobody_and_is_said_once(lake, exports):
+    for index in range(2):
+        claim(collect(driver(1), exports, index, 32), 17)
+    heard = Heard()
+    done = catch_up(lake, exports, CONFIG, heard)
+    assert done.adopted == [1] and done.trained is not None and done.trained.parent == 1
+    assert [line for line in heard.lines if "17" in line] == [
+        "2 rollouts with policy_version 17, which this lake does not have: taken for the engine's own count, and who "
+        "drove is found from the values"
+    ]
+
+
+def test_where_nobody_drove_it_says_how_many_policies_were_tried(lake, exports):
+    collect(driver(2), exports, 0, 32)
+    heard = Heard()
+    assert catch_up(lake, exports, CONFIG, heard).adopted == []
+    folder = lake.settings.engine_models_dir
+    assert (
+        f"who drove 1 of the new rollouts is not known: {folder} was searched, and none of the 1 policies there "
+        "computes their values"
+    ) in heard.lines
+
+
+def test_a_refuted_claim_is_told_with_what_to_do_until_it_is_mended_or_ignored(lake, exports):
+    collect(driver(1), exports, 0, 32)
+    catch_up(lake, exports, CONFIG, Heard())
+    wrong = [claim(collect(driver(1), exports, index, 32), 2) for index in (1, 2)]
+    done = catch_up(lake, exports, CONFIG, Heard())
+    assert done.trained is None and done.refuted.keys() == set(done.came.rollouts)
+    [line] = refuted_lines(done.refuted)
+    assert line.startswith("2 rollouts are NOT trained on: each claims version 2, but its values are version 1's.")
+    assert 'claims = "ignore"' in line
+
+    claim(wrong[0], 1)
+    mended = catch_up(lake, exports, CONFIG, Heard())
+    assert mended.trained is not None and len(mended.new) == 1 and len(mended.refuted) == 1
+
+    ignoring = Lake(lake.settings.model_copy(update={"claims": "ignore"}), lake.paths, lake.catalog)
+    collect(driver(1), exports, 3, 32)
+    last = catch_up(ignoring, exports, CONFIG, Heard())
+    assert last.trained is not None and last.trained.parent == 1 and not last.refuted
+    assert len(last.new) == 3  # the new one, and both that were refuted
 
 
 def test_the_page_about_a_version_is_written_where_the_setting_wants_it(lake, exports):

@@ -150,6 +150,25 @@ def test_an_export_folder_without_rollouts_is_an_error_and_so_is_one_of_broken_o
     assert "rejected rollout_0_20250101_000000.json: " in out and "what is new was turned away" in out
 
 
+def test_a_rollout_that_claims_another_version_is_no_success_and_never_nothing_new_alone(project, capsys):
+    project.loads(driver(1))
+    project.drives(driver(1), 0)
+    assert run(project) == 0
+    wrong = project.drives(driver(1), 1)
+    wrong.write_text(json.dumps({**json.loads(wrong.read_bytes()), "policy_version": 2}))
+    capsys.readouterr()
+    assert run(project) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[-2].startswith("1 rollout is NOT trained on: it claims version 2, but its values are version 1's. Mend")
+    assert (
+        told[-1].startswith("error: nothing is trained: 1 of 1 new rollouts claims a version")
+        and "nothing new" not in told[-1]
+    )
+    assert run(project) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[-2].startswith("1 rollout is NOT trained on") and told[-1].startswith("nothing new")
+
+
 def test_a_policy_of_another_trainer_under_our_name_is_kept(project):
     project.loads(driver(2), "model_epoch_1.json")
     theirs = (project.models / "model_epoch_1.json").read_bytes()

@@ -110,6 +110,15 @@ def test_a_wrong_claim_is_an_error_in_the_data(author, documents):
     assert "claims version 2, but its values are version 1's" in found.message
 
 
+def test_a_claim_of_a_number_that_nobody_has_is_no_claim(author, documents):
+    window = table(documents[:1], claimed_version=17)
+    found = attribute(window, SPACE, {1: author}).rollouts[0]
+    assert (found.version, found.verdict) == (1, "author")
+    assert found.message.endswith("it claims version 17, a count of the collector's own")
+    refuted = attribute(window, SPACE, {1: author}, range(1, 18)).rollouts[0]  # it has, but not these weights
+    assert (refuted.version, refuted.verdict) == (None, "claim_refuted")
+
+
 def test_another_density_behind_log_prob_is_found_and_spoils_no_neighbour(author, documents):
     log_prob = [
         {**row, "log_prob": row["log_prob"] + 0.01 * (i % 7)} for i, row in enumerate(documents[1]["experiences"])

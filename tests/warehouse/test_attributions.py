@@ -15,11 +15,11 @@ def test_a_rollout_waits_until_every_version_was_tried_or_one_is_its_author(lake
     ids = ingest(lake, [tmp_path / "r"]).rollouts
     add_model(lake, 1)
     space = space_of(lake, ids[0]).space_id
-    assert pending(lake, 1) == [(space, "r", ids[0], None), (space, "r", ids[1], None)]
+    assert pending(lake, 1) == [(space, "r", ids[0], None, False), (space, "r", ids[1], None, False)]
     store(lake, [verdict(ids[0], 1), verdict(ids[1], None)], 1)
     assert pending(lake, 1) == []
     add_model(lake, 2)
-    assert pending(lake, 2) == [(space, "r", ids[1], None)]
+    assert pending(lake, 2) == [(space, "r", ids[1], None, True)]
     store(lake, [verdict(ids[1], 2)], 2)
     assert pending(lake, 2) == []
 
@@ -44,4 +44,4 @@ def test_a_superseded_rollout_does_not_wait(lake, tmp_path):
     flawed[3]["reward"] = "?"
     ingest(lake, [write(tmp_path / "r", 0, flawed)])
     [mended] = ingest(lake, [write(tmp_path / "r", 0, rows(8))]).rollouts
-    assert [rollout for _, _, rollout, _ in pending(lake, 0)] == [mended]
+    assert [rollout for _, _, rollout, *_ in pending(lake, 0)] == [mended]
