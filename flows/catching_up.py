@@ -57,13 +57,14 @@ def catch_up(
     *,
     every: int = 1,
     skip: tuple[str, ...] = (),
+    told: set[str] | None = None,
 ) -> CaughtUp:
     """Bring in what lies in `exports`; with `every` new rollouts, train on them and hand the version to the engine.
 
     New are those of the newest 20 (or `every`, if that is more) that no version was trained on; each is trained on
     once. Exactly the rollouts `skip`, which failed before, are not tried again. Where no registered policy collected
     them, the policies in the engine's folder are tried. A version that the engine should have had, and did not get, is
-    handed over.
+    handed over. Files in `told` that were rejected before, or are ignored, are not counted again; it grows.
 
     Raises:
         SettingsRejected: a folder is not there.
@@ -72,7 +73,9 @@ def catch_up(
     """
     check_engine_folder(lake.settings)
     with _one_at_a_time(lake, report):
-        came = bring_in(lake, [exports], report, call=False)  # we train: an automation must not do it as well
+        came = bring_in(
+            lake, [exports], report, call=False, told=told
+        )  # we train: an automation must not do it as well
         _tell_rejects(came, report)
         if came.accepted:
             judge_if_asked(lake, report)

@@ -3,7 +3,7 @@
 Arrives: folders. Leaves: an `IngestReport`, and authors in the catalog where policies are registered.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from flows import events
@@ -15,10 +15,17 @@ from warehouse.lake import Lake
 
 
 def bring_in(
-    lake: Lake, places: Sequence[Path], report: Reporter, *, retry_rejected: bool = False, call: bool = True
+    lake: Lake,
+    places: Sequence[Path],
+    report: Reporter,
+    *,
+    retry_rejected: bool = False,
+    call: bool = True,
+    told: set[str] | None = None,
 ) -> IngestReport:
     """Ingest the folders, then look for authors; with `call`, who listens is called to train once enough is new.
 
+    Of files in `told` it does not say again that they were rejected before, or are ignored; those of this call join.
     Raises what `warehouse.ingest.ingest` raises.
     """
 
@@ -27,7 +34,9 @@ def bring_in(
 
     came = report.stage("ingest", ingest, lake, places, retry_rejected=retry_rejected, progress=progress)
     if came.files > len(came.known) + len(came.known_rejects) + len(came.left):
-        report.say(summary(came))
+        report.say(summary(came, told or ()))
+        if told is not None:
+            told.update(came.rejected_files, came.known_rejects, came.ignored)
     found = report.stage("attribute", attribute, lake, report)
     if found:
         words = {"author": "found", "unknown": "unknown", "claim_refuted": "claimed but refuted"}
@@ -39,17 +48,18 @@ def bring_in(
     return came
 
 
-def summary(came: IngestReport) -> str:
-    """One line that accounts for every file."""
+def summary(came: IngestReport, told: Container[str] = ()) -> str:
+    """One line that accounts for every file; of what is passed over as before, only for files not in `told`."""
+    before, ignored = (sum(path not in told for path in paths) for paths in (came.known_rejects, came.ignored))
     parts = [
         f"{_count(len(came.accepted), 'rollout')} with {came.experiences:,} experiences in",
         f"{len(came.known)} in the lake already" if came.known else "",
         _count(len(came.duplicates), "duplicate") if came.duplicates else "",
         f"{_count(len(came.rejected_files), 'file')} rejected" if came.rejected_files else "",
         f"{_count(sum(map(len, came.rejected_rows.values())), 'row')} rejected" if came.rejected_rows else "",
-        f"{len(came.known_rejects)} rejected before" if came.known_rejects else "",
+        f"{before} rejected before" if before else "",
         f"{len(came.left)} left for the next time" if came.left else "",
-        f"{len(came.ignored)} ignored" if came.ignored else "",
+        f"{ignored} ignored" if ignored else "",
     ]
     return "; ".join(part for part in parts if part)
 

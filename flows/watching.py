@@ -61,6 +61,7 @@ class _Watch:
     report: Reporter
     every: int
     is_missing: bool = False
+    was_there: bool = False
     again_at: float | None = None
     pause: float = _SOON
     failed: tuple[str, ...] = ()
@@ -68,25 +69,38 @@ class _Watch:
     new: int = -1
     left: set[str] = field(default_factory=set)
     refuted: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    """Files whose rejection, or that are ignored."""
 
     def at(self, moment: Moment) -> None:
         if moment is Moment.MISSING:
             if not self.is_missing:
-                self.report.say(f"{self.exports} is not there; waiting until it is")
+                self.report.say(self.missing())
             self.is_missing = True
             return
         if self.is_missing:
             self.report.say(f"{self.exports} is there")
-        self.is_missing = False
+        self.is_missing, self.was_there = False, True
         if moment is Moment.NO_EVENTS:
             self.report.say(moment.value)
         if moment is Moment.CHANGED or (self.again_at is not None and time.monotonic() >= self.again_at):
             self.catch_up()
 
+    def missing(self) -> str:
+        if self.was_there:
+            return f"{self.exports} is not there; waiting until it is"
+        nearest = next((folder for folder in self.exports.absolute().parents if folder.is_dir()), "none")
+        return (
+            f"{self.exports} is not there (its nearest folder that is: {nearest}). "
+            "Check the path; waiting until it is there"
+        )
+
     def catch_up(self) -> None:
         is_done = False
         try:
-            done = catch_up(self.lake, self.exports, self.config, self.report, every=self.every, skip=self.failed)
+            done = catch_up(
+                self.lake, self.exports, self.config, self.report, every=self.every, skip=self.failed, told=self.told
+            )
             self.tell(done)
             is_done = not done.came.left and (done.trained is None or done.trained.engine_file is not None)
         except Transient as error:
@@ -110,7 +124,9 @@ class _Watch:
         self.refuted |= done.refuted.keys()
         if done.trained is None:
             if len(done.new) != self.new and (not done.new or done.new != self.failed):
-                self.report.say(f"{len(done.new)} of {self.every} new rollouts are there")
+                self.report.say(
+                    f"{len(done.new)} of {self.every} new {'rollout is' if self.every == 1 else 'rollouts are'} there"
+                )
             self.new = len(done.new)
             return
         self.new = -1

@@ -23,6 +23,14 @@ if TYPE_CHECKING:
     from warehouse.lake import Lake
 
 USAGE = "usage: train_pytorch.py EXPORT_DIR MODEL_DIR EPOCHS"
+HELP = (
+    USAGE,
+    "Trains on the rollouts in EXPORT_DIR that are new, EPOCHS times, and puts the next policy into MODEL_DIR.",
+    "EXPORT_DIR: where the engine exports rollout_*.json, e.g. Saved/Training/Exports",
+    "MODEL_DIR: where the engine loads from, e.g. Saved/Training/Models; best_model_path.txt there names the policy",
+    "Exit codes: 0 the engine has the newest policy, 1 it has not, 2 wrong arguments or settings, 130 interrupted.",
+    "More: docs/unreal.md",
+)
 _KEPT = ".before_pitwall.json"
 _HANDS_OVER = 5
 """Times that a file is offered to an engine that holds it, a second apart."""
@@ -31,6 +39,10 @@ _HANDS_OVER = 5
 def main(arguments: list[str]) -> int:
     """Train on what is new in EXPORT_DIR; returns the exit code, and raises nothing but KeyboardInterrupt's kin."""
     lines = LogLines(each=("epochs",))
+    if {"-h", "--help"} & set(arguments):
+        for line in HELP:
+            lines.say(line)
+        return 0
     try:
         exports, models, epochs = _arguments(arguments)
         os.chdir(project_of(exports))  # pitwall.toml and the home lie beside the project, wherever we were started
@@ -69,6 +81,8 @@ def settings_for(exports: Path, models: Path, epochs: int) -> "Settings":
 
 def _arguments(arguments: list[str]) -> tuple[Path, Path, int]:
     """Absolute folders that are there, and the epochs."""
+    from warehouse.engine_policies import check_not_swapped
+
     if any('"' in word for word in arguments) and not all(Path(word).is_dir() for word in arguments[:2]):
         # "C:\My Project\" ends in \", which Windows takes for a quote within the argument: there arguments run together
         arguments = [word.strip() for word in re.split(r'"', " ".join(arguments)) if word.strip()]
@@ -84,6 +98,7 @@ def _arguments(arguments: list[str]) -> tuple[Path, Path, int]:
             f"EXPORT_DIR is {exports}, which is no folder. Let the engine export rollouts first, or mend the plugin's "
             "setting (wanted <Project>/Saved/Training/Exports)"
         )
+    check_not_swapped(exports, models)
     try:
         models.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -52,6 +52,7 @@ def watch(
     from pitwall.log_lines import LogLines
     from schemas.errors import SettingsRejected
     from schemas.settings import Settings
+    from warehouse.engine_policies import check_not_swapped
     from warehouse.lake import Lake
 
     config = training_config.chosen(named, change or [], seed=seed, device=device)
@@ -65,11 +66,13 @@ def watch(
     landing = settings.landing.absolute()
     if not landing.is_dir() and not landing.parent.is_dir():
         raise SettingsRejected(f"{landing}: neither this folder nor the one above it is there. Give the engine's own")
+    check_not_swapped(landing, settings.engine_models_dir.absolute())
     lake = Lake.open(settings)
     context.call_on_close(lake.catalog.engine.dispose)
     lines = LogLines(stamped=True)
     wanted = settings.new_rollouts if every is None else every
-    lines.say(f"watching {landing}; a version is trained whenever {wanted} new rollouts are there. Ctrl-C ends it")
+    enough = "a new rollout is there" if wanted == 1 else f"{wanted} new rollouts are there"
+    lines.say(f"watching {landing}; a version is trained whenever {enough}. Ctrl-C ends it")
     try:
         watch_now(lake, landing, config, lines, every=wanted, poll=poll)
     except KeyboardInterrupt:

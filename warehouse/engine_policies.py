@@ -6,9 +6,14 @@ Arrives: the folder. Leaves: paths of policies, the most likely driver first; no
 import os
 from pathlib import Path, PureWindowsPath
 
-from schemas.errors import PolicyRejected
+from schemas.errors import PolicyRejected, SettingsRejected
+from schemas.policy_file import read_policy
 from warehouse.engine_folder import POINTER
+from warehouse.landing import look
 from warehouse.unpacked import MIB, CannotUnpack, unpacked
+
+_FEW, _MOST_MIB = 5, 64
+"""Files that are opened to see whether they are policies, and their size at most."""
 
 
 def policies(folder: Path) -> list[Path]:
@@ -36,6 +41,21 @@ def pointed_at(folder: Path) -> Path | None:
     return next((place for place in places if place.is_file()), None)
 
 
+def check_not_swapped(exports: Path, models: Path) -> None:
+    """Policies where rollouts are wanted, and rollouts where policies are, would get ours among the rollouts.
+
+    Raises:
+        SettingsRejected: the folders seem to be swapped.
+    """
+    if not exports.is_dir() or not models.is_dir() or not any(look([models]).files) or any(look([exports]).files):
+        return
+    if (exports / POINTER).is_file() or any(_is_policy(file) for file in policies(exports)[:_FEW]):
+        raise SettingsRejected(
+            f"{exports} holds policies and no rollout_*.json, {models} holds rollouts: are the arguments swapped? "
+            "Wanted: EXPORT_DIR MODEL_DIR"
+        )
+
+
 def delivered_at(folder: Path) -> float | None:
     """When the pointer, or the policy that it names, was written last (s since 1970); None where there is none."""
     policy = pointed_at(folder)
@@ -49,3 +69,11 @@ def read_whole(file: Path, max_mib: int) -> bytes:
             return unpacked(opened.read(max_mib * MIB + 1), max_mib)
     except (OSError, CannotUnpack) as error:
         raise PolicyRejected(f"{file}: {error}") from error
+
+
+def _is_policy(file: Path) -> bool:
+    try:
+        read_policy(read_whole(file, _MOST_MIB))
+    except PolicyRejected:
+        return False
+    return True

@@ -103,6 +103,27 @@ def test_what_lies_there_and_what_comes_is_trained_on_once_when_enough_is_there(
     assert files_of(lake) == found
 
 
+def test_a_folder_that_is_not_there_at_first_may_be_a_slip_and_is_said_with_the_nearest_that_is(lake, exports):
+    slip = exports.parent / "Exprots"
+    said = Script(
+        ("Check the path; waiting until it is there", lambda: exports.rename(slip)), (f"{slip} is there", nothing)
+    )
+    lines = said.run(lake, slip)
+    assert f"(its nearest folder that is: {exports.parent})" in lines[0]
+
+
+def test_what_was_rejected_before_or_is_ignored_is_counted_once(lake, exports):
+    (exports / "notes.txt").write_text("of mine")
+    (exports / "rollout_9_20250101_000000.json").write_text("{}")
+    drive(exports, 0)()
+    script = Script(
+        ("the engine finds it in", drive(exports, 1)), ("1 rollout with", nothing), ("the engine finds it in", nothing)
+    )
+    first, second = [line for line in script.run(lake, exports) if "experiences in" in line]
+    assert first.endswith("1 file rejected; 1 ignored")
+    assert second == "1 rollout with 64 experiences in; 1 in the lake already"
+
+
 def test_a_folder_that_vanishes_is_waited_for(lake, exports):
     away = exports.with_name("away")
 

@@ -7,9 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from pitwall.cli import app
 from pitwall.unreal import main
 from racing.policy_document import PolicyDocument
+from schemas.errors import SettingsRejected
 from schemas.settings import Settings
 from tests.flows.sessions import driver
 from tests.pitwall.unreal_project import SCRIPT, Project, said
@@ -121,6 +124,26 @@ def test_wrong_arguments_are_said_where_the_plugin_looks(project, arguments, mes
     assert main(given) == 2
     told = capsys.readouterr()
     assert message in told.out and not told.err and not project.home.exists()
+
+
+def test_swapped_folders_are_said_and_nothing_is_written_among_the_rollouts(project, capsys):
+    project.drives(driver(1), 0)
+    project.loads(driver(1))
+    before = sorted(project.exports.iterdir())
+    assert main([str(project.models), str(project.exports), "1"]) == 2
+    assert "are the arguments swapped?" in capsys.readouterr().out
+    assert sorted(project.exports.iterdir()) == before and not project.home.exists()
+    (project.models / "best_model_path.txt").unlink()  # the policy alone tells as well
+    told = CliRunner().invoke(app, ["watch", str(project.models), str(project.exports)])
+    assert isinstance(told.exception, SettingsRejected) and "are the arguments swapped?" in str(told.exception)
+
+
+@pytest.mark.parametrize("word", ["-h", "--help"])
+def test_asked_for_help_it_says_its_arguments_and_does_nothing(project, word, capsys):
+    assert main([word]) == 0
+    told = capsys.readouterr()
+    assert told.out.startswith("usage: train_pytorch.py EXPORT_DIR MODEL_DIR EPOCHS") and not told.err
+    assert not project.home.exists()
 
 
 def test_where_nobody_knows_who_drove_it_starts_from_a_clone_and_says_so(project, capsys):
