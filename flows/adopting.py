@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from flows.importing import import_policy
+from flows.loading import load_torch
 from flows.reporter import Reporter
 from schemas.errors import PolicyRejected
 from schemas.policy_file import read_policy
@@ -36,9 +37,11 @@ def adopt(lake: Lake, folder: Path, rollout_ids: Sequence[str], report: Reporter
     Raises:
         ParityBroken: the exports of a policy disagree.
     """
+    waiting = _authorless(lake, rollout_ids)
+    if waiting:
+        load_torch(report)
     from ppo.policy import Policy
 
-    waiting = _authorless(lake, rollout_ids)
     registered = {model.fingerprint for model in registry.versions(lake)} if waiting else set()
     adopted: list[int] = []
     tried, found = 0, policies(folder)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from flows.loading import load_torch
 from flows.reporter import Reporter
 from schemas.manifest import WEIGHTS
 from schemas.space import Space
@@ -34,6 +35,7 @@ def attribute(lake: Lake, report: Reporter) -> dict[str, int]:
     if not waiting:
         return {}
     _tell_foreign(waiting, newest, report)
+    load_torch(report)
     counts: Counter[str] = Counter()
     for _, group in groupby(waiting, key=lambda rollout: (rollout.space_id, rollout.run_id)):
         rollouts = list(group)

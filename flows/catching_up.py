@@ -112,6 +112,7 @@ def refuted_lines(refuted: Mapping[str, str]) -> list[str]:
 def report_if_asked(lake: Lake, trained: TrainReport, report: Reporter) -> None:
     """The page about a version, where the setting `reports` wants it; what stands in its way harms nothing."""
     if lake.settings.reports and trained.published is not None:
+        report.say(f"gathering what is known of version {trained.published.version}")
         from flows.reporting import report_if_possible
 
         if page := report_if_possible(lake, trained.published.version, report):

@@ -40,8 +40,8 @@ def bring_in(
     found = report.stage("attribute", attribute, lake, report)
     if found:
         words = {"author": "found", "unknown": "unknown", "claim_refuted": "claimed but refuted"}
-        told = (f"{count} {words.get(name, name.replace('_', ' '))}" for name, count in sorted(found.items()))
-        report.say("authors of rollouts: " + ", ".join(told))
+        verdicts = (f"{count} {words.get(name, name.replace('_', ' '))}" for name, count in sorted(found.items()))
+        report.say("authors of rollouts: " + ", ".join(verdicts))
     report.event(events.landed(lake, came))
     if call:
         report.event(events.ready(lake, came))

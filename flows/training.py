@@ -11,6 +11,7 @@ from flows import events
 from flows.attributing import attribute
 from flows.judging import judge_if_asked
 from flows.learning import learn
+from flows.loading import load_torch
 from flows.publishing import Published, hand_over, publish
 from flows.reporter import Reporter
 from flows.torchrun import refuse_inside
@@ -96,6 +97,7 @@ def train(
         + (f"version {begin}" if begin is not None else "a clone of what was recorded (no registered policy fits)")
         + ("" if manifest.reward is None else f", on the reward {manifest.reward.name}: {manifest.reward.formula}")
     )
+    load_torch(report)
     learned = report.stage("learn", learn, lake, manifest, table, config, begin, report)
     metrics = learned.trained.metrics
     notes = (*manifest.narrowed, *learned.notes, *_advice(config, metrics, begin))

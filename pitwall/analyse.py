@@ -45,6 +45,7 @@ def analyse(
     See also: pitwall sql, pitwall report.
     """
     _require_marimo()
+    typer.echo("the analysis app starts: some seconds", err=True)
     settings: Settings = context.obj.settings
     home = context.obj.lake.paths.home  # what is wrong with the lake is said here, not in the browser
     number = _free_port(host) if port is None else _refuse_taken(host, port)

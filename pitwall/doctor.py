@@ -29,6 +29,8 @@ def doctor(context: typer.Context, as_json: plain.AsJson = False) -> None:
     Exit codes: 0 no problem; 1 a problem was found.
     See also: pitwall status, pitwall verify, pitwall settings.
     """
+    if not as_json:
+        session.console(stderr=True).print("· looking at installation, device, catalog and folders", markup=False)
     found = list(_look(context.obj))
     problems = sum(check.verdict == "problem" for check in found)
     if as_json:

@@ -94,7 +94,12 @@ def loop(
     """
     from pitwall.terminal import Terminal
 
-    Terminal(quiet=as_json).say("loading torch and the environment")
+    if not resume:  # a slip is said before anything is loaded
+        drive: Fields = {"environment": env, "agents": agents, "steps": steps, "lidar": lidar, "seed": seed}
+        drive["reward"] = weights(reward)
+        judge: Fields = {"evaluate_every": evaluate_every, "go_on_from": go_on_from, "risk": risk, "window": window}
+        config = _config(named, drive, judge, change or [], seed)
+    Terminal(quiet=as_json).say("loading the environment")
     from flows.looping import loop as go_round
     from flows.looping import unfinished
     from schemas.errors import SettingsRejected
@@ -108,11 +113,6 @@ def loop(
         if begun is None:
             raise SettingsRejected("no loop is unfinished here. Begin one: pitwall loop")
         config, iterations, start = begun
-    else:
-        drive: Fields = {"environment": env, "agents": agents, "steps": steps, "lidar": lidar, "seed": seed}
-        drive["reward"] = weights(reward)
-        judge: Fields = {"evaluate_every": evaluate_every, "go_on_from": go_on_from, "risk": risk, "window": window}
-        config = _config(named, drive, judge, change or [], seed)
     before = loops.unfinished(lake)
 
     def left() -> str:

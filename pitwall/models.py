@@ -309,9 +309,13 @@ def track(context: typer.Context, version: Version = "latest", as_json: plain.As
     See also: pitwall train.
     """
     from flows.tracking import track as send
+    from flows.tracking import trackers
+    from pitwall.terminal import Terminal
     from schemas.errors import SettingsRejected
 
     lake = _lake(context)
+    if names := [tracker.name for tracker in trackers(lake.settings)]:
+        Terminal(quiet=as_json).say(f"loading and telling {' and '.join(names)}")
     sent = send(lake, version)
     if not sent:
         raise SettingsRejected("neither tensorboard nor mlflow is set: where to? Set one in pitwall.toml")

@@ -29,6 +29,9 @@ def report(
 
     See also: pitwall models show, pitwall evaluate, pitwall ask health.
     """
+    from pitwall.terminal import Terminal
+
+    Terminal(quiet=as_json).say(f"gathering what is known of version {version}")
     from flows.reporting import report as write
 
     path = write(context.obj.lake, version, to)

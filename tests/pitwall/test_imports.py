@@ -15,17 +15,18 @@ HEAVY = {
 OF_QUERIES = {"duckdb", "numpy", "pyarrow", "pydantic", "rich", "sqlalchemy"}
 
 
-def imported(home: Path, *arguments: str) -> set[str]:
+def imported(home: Path, *arguments: str, code: int = 0) -> set[str]:
     """Every module that a call of `pitwall` has imported at its end."""
-    code = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); import pitwall.__main__"
+    calls = "import atexit, sys; atexit.register(lambda: print(*sys.modules, file=sys.stderr)); import pitwall.__main__"
     done = subprocess.run(
-        [sys.executable, "-c", code, *arguments],
+        [sys.executable, "-c", calls, *arguments],
         cwd=home,
         env=_environment(home),
         capture_output=True,
         text=True,
-        check=True,
+        check=False,
     )
+    assert done.returncode == code, done.stderr
     return set(done.stderr.split())
 
 
@@ -54,3 +55,12 @@ def test_a_query_imports_what_queries_need_alone(tmp_path: Path) -> None:
 def test_the_status_reads_no_partition_by_another_library(tmp_path: Path) -> None:
     imported(tmp_path, "models", "list")  # makes the lake
     assert not imported(tmp_path, "status") & (HEAVY - OF_QUERIES - {"urllib.request"})
+
+
+@pytest.mark.parametrize("slip", [["--named", "pendul"], ["--set", "epoch=2"]])
+def test_a_slip_in_a_name_is_said_before_a_loop_loads_anything(tmp_path: Path, slip: list[str]) -> None:
+    assert not imported(tmp_path, "loop", *slip, code=2) & {"gymnasium", "torch", "sqlalchemy"}
+
+
+def test_an_environment_that_cannot_be_driven_is_refused_before_pytorch_is_loaded(tmp_path: Path) -> None:
+    assert "torch" not in imported(tmp_path, "loop", "--env", "CartPole-v1", code=2)

@@ -6,6 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pitwall import cli, session
+from tests.pitwall import homes
 from tests.warehouse.rollouts import rows, write, write_json
 
 
@@ -32,3 +33,18 @@ def test_an_ingest_names_every_file_that_it_ignores(tmp_path):
     said = CliRunner().invoke(cli.app, ["--home", str(tmp_path / "home"), "ingest", str(tmp_path / "in")]).output
     assert "3 ignored" in said and said.count("ignored   ") == 3
     assert "rollout_1.json.tmp: still being written" in said and "notes.txt: not a rollout" in said
+
+
+@pytest.mark.parametrize(
+    ("command", "first"),
+    [
+        (["doctor"], "· looking at installation"),
+        (["report", "1", "--to", "page.html"], "· gathering what is known of version 1"),
+    ],
+)
+def test_what_takes_seconds_begins_with_a_line_and_as_json_with_none(made_home, tmp_path, monkeypatch, command, first):
+    monkeypatch.chdir(tmp_path)
+    here = ["--home", str(homes.copy(made_home, tmp_path / "home")), *command]
+    done = CliRunner().invoke(cli.app, here)
+    assert done.stderr.startswith(first) and first not in done.stdout
+    assert not CliRunner().invoke(cli.app, [*here, "--json"]).stderr
