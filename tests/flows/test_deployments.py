@@ -320,7 +320,7 @@ both()
     assert "tries: 2 1" in done.stdout, done.stdout + done.stderr
 
 
-def test_a_deployment_that_is_deleted_is_gone(up: Running, trained: list[dict[str, Any]]) -> None:
+def test_a_deployment_that_is_deleted_is_gone(up: Running) -> None:
     done = up.command(*PREFECT, "deployment", "delete", "lap/racing")
     assert done.returncode == 0, done.stdout + done.stderr
     left = {one["name"] for one in up.ask("deployments/filter", {})}
