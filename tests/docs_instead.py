@@ -68,9 +68,14 @@ INSTEAD: dict[str, Instead] = {
     "pitwall --home first lap --laps 40": _LAP,
     "pitwall loop --iterations 100": Instead(
         why="takes minutes, and --resume wants a loop that was interrupted",
-        run="pitwall loop --iterations 2 --steps 256",
+        run="pitwall --home circuit loop --named pendulum --iterations 2 --steps 256",
         until="1/2  ",
     ),
+    "pitwall loop --resume": Instead(
+        why="that loop was begun in a home of its own, of a quicker environment",
+        run="pitwall --home circuit loop --resume",
+    ),
+    "pitwall evaluate 2 3": Instead(why="drives 160 times", run="pitwall evaluate 2 3 --tracks 2 --cars 1"),
     "pitwall --home circuit loop --iterations 100": Instead(
         why="takes minutes, and --resume wants a loop that was interrupted",
         run="pitwall --home circuit loop --named pendulum --iterations 2 --steps 256",

@@ -50,6 +50,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The working folder, with the samples and no lake."""
     shutil.copytree(ROOT / "samples", tmp_path / "samples")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(ROOT), str(tmp_path)]))
     return tmp_path
@@ -88,7 +89,8 @@ def lake(prepared: Path, checkout: Path) -> Path:
     shutil.copytree(prepared / "drives", checkout / "Saved" / "Training" / "Exports")
     (checkout / "Saved" / "Training" / "Models").mkdir()
     pendulum = "gymnasium.envs.classic_control.pendulum:PendulumEnv"
-    (checkout / "my_package.py").write_text(f"import gymnasium\ngymnasium.register('MyEnv-v0', '{pendulum}')\n")
+    registers = f"import gymnasium\ngymnasium.register('MyEnv-v0', '{pendulum}', max_episode_steps=50)\n"
+    (checkout / "my_package.py").write_text(registers, encoding="utf-8")
     run(["pitwall", "backup", "copy-of-the-lake"])
     return checkout
 
@@ -133,6 +135,7 @@ def test_other_commands_and_sql_run_in_a_lake_that_is_in_use(page: str, request:
     for one in dict.fromkeys(one for one in shown(TEXTS[page]) if not one.session):
         check(one)
     gymnasium.registry.pop("MyEnv-v0", None)
+    sys.modules.pop("my_package", None)
 
 
 def check(one: Shown) -> None:
