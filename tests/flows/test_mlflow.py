@@ -114,7 +114,7 @@ def test_a_judgement_moves_the_alias_there_too(lake: Lake, client) -> None:
 
 def test_the_same_version_twice_is_one_run_and_one_that_broke_off_is_replaced(lake: Lake, client) -> None:
     (run,) = runs(client)
-    assert pitwall(lake, "models", "track", "2").strip() == f"MLflow: pitwall, run {run.info.run_id}"
+    assert pitwall(lake, "models", "track", "2").splitlines()[-1] == f"MLflow: pitwall, run {run.info.run_id}"
     assert len(runs(client)) == len(client.search_model_versions("name = 'pitwall'")) == 1
     client.create_run(run.info.experiment_id, tags={**run.data.tags})
     client.set_terminated(run.info.run_id, "FAILED")

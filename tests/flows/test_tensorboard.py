@@ -95,7 +95,7 @@ def test_sending_again_changes_nothing(lake: Lake) -> None:
     before = {path: path.stat().st_mtime_ns for path in board(lake).rglob("*")}
     said = CliRunner().invoke(app, ["--home", str(lake.paths.home), "models", "track", "2"],
                               env={"PITWALL_TENSORBOARD": str(board(lake))})  # fmt: skip
-    assert said.output.strip() == f"TensorBoard: {run_of(lake, 2)}"
+    assert said.stdout.strip() == f"TensorBoard: {run_of(lake, 2)}"
     assert {path: path.stat().st_mtime_ns for path in board(lake).rglob("*")} == before
 
 
