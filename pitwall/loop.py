@@ -100,7 +100,7 @@ def loop(
     from schemas.errors import SettingsRejected
     from warehouse import loops
 
-    lake = context.obj.lake
+    lake = context.obj.made_lake
     if resume:
         if asked := [name for name in context.params if name not in ("resume", "as_json") and _is_given(context, name)]:
             raise SettingsRejected(f"--resume goes on as the loop was begun; leave out --{asked[0].replace('_', '-')}")

@@ -222,7 +222,7 @@ def import_(
     from pitwall.terminal import Terminal
 
     with Terminal(quiet=True) as terminal:
-        typer.echo(f"{file.name} is version {import_policy(_lake(context), raw, file.name, terminal)}.")
+        typer.echo(f"{file.name} is version {import_policy(context.obj.made_lake, raw, file.name, terminal)}.")
     typer.echo("Next: pitwall models show latest")
 
 
@@ -304,7 +304,6 @@ def track(context: typer.Context, version: Version = "latest") -> None:
 
 def _lake(context: typer.Context) -> "Lake":
     lake: Lake = context.obj.lake
-    context.call_on_close(lake.catalog.engine.dispose)
     return lake
 
 

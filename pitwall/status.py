@@ -28,11 +28,9 @@ def status(context: typer.Context, as_json: plain.AsJson = False) -> None:
     Settings: home, catalog, new_rollouts.
     See also: pitwall ask versions, pitwall ask health, pitwall doctor.
     """
-    from warehouse.home_check import check_home
     from warehouse.overview import overview
 
     current: session.Session = context.obj
-    check_home(current.settings)
     found, health, flows = overview(current.lake), _health(current.lake), _flows()
     if as_json:
         plain.give(_account(current, found, health, flows))

@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from pitwall.cli import app
 from schemas.errors import LakeDamaged, NotRegistered, SettingsRejected
+from schemas.settings import Settings
 from tests.warehouse.drafts import draft, files, insert_window
 from warehouse.lake import Lake
 from warehouse.registry import get, publish, read_manifest
@@ -144,6 +145,7 @@ def test_a_broken_gzip_is_a_rejected_policy_and_the_exit_code_is_1(tmp_path: Pat
 
 
 def test_a_wrong_alias_is_wrong_usage_and_the_exit_code_is_2(tmp_path: Path) -> None:
+    Lake.open(Settings.load(home=tmp_path)).catalog.engine.dispose()
     done = _pitwall(tmp_path, "models", "promote", "1", "--alias", "latest")
     assert (done.returncode, "moves only when a version is published" in done.stderr) == (2, True)
 
