@@ -30,7 +30,8 @@ def import_dataset(lake: Lake, place: Path | str, report: Reporter, *, retry_rej
     folder = dataset_folder(place)
     twice = copies(lake, folder)
     files = report.stage("read", _unfold, lake, folder, twice)
-    told = f"{len(twice):,} episode{'s' * (len(twice) != 1)} came from rollouts of this very lake, and would be trained on twice"
+    counted = f"{len(twice):,} episode{'s' * (len(twice) != 1)}"
+    told = f"{counted} came from rollouts of this very lake, and would be trained on twice"
     if not files and twice:
         raise RolloutRejected(
             f"{place}: {told}. Bring them into another home: pitwall --home OTHER ingest --minari {place}"
