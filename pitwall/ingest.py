@@ -118,7 +118,9 @@ def rejects(
     if found:
         session.console().print(table)
     files = sum(reject.row_index is None for reject in found)
-    typer.echo(f"{files} files and {len(found) - files} rows rejected. Raw text of one: pitwall rejects --show ID")
+    rows = len(found) - files
+    counted = f"{files} file{'s' * (files != 1)} and {rows} row{'s' * (rows != 1)} rejected"
+    typer.echo(f"{counted}. Raw text of one: pitwall rejects --show ID")
 
 
 def register(app: typer.Typer) -> None:

@@ -138,7 +138,8 @@ def loop(
 def show(context: typer.Context, done: "LoopReport") -> None:
     """The end of a loop in words, and what to do next."""
     evaluated = "" if done.evaluation is None else f": {done.evaluation.words()}"
-    typer.echo(f"{done.loop_id}: {done.iterations} laps done. Champion is version {done.champion}{evaluated}")
+    laps = f"{done.iterations} lap{'s' * (done.iterations != 1)}"
+    typer.echo(f"{done.loop_id}: {laps} done. Champion is version {done.champion}{evaluated}")
     us = session.spelling(context)
     typer.echo(f"How versions did: {us} ask versions")
     if done.evaluation is not None and done.evaluation.finished is not None:

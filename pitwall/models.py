@@ -259,7 +259,7 @@ def export(
     version: Version,
     to: Annotated[Path, typer.Option(help="A file, or a folder that exists (all: a folder).")],
     file_format: Annotated[
-        Format, typer.Option("--format", help="Which file; all: those it was published with.")
+        Format, typer.Option("--format", help="Which file; all: those it was published with, so no torchscript.")
     ] = "engine",
     force: Annotated[bool, typer.Option("--force", help="Replace other files that are in the way.")] = False,
 ) -> None:
@@ -297,7 +297,10 @@ def track(context: typer.Context, version: Version = "latest") -> None:
     lake = _lake(context)
     sent = send(lake, version)
     if not sent:
-        raise SettingsRejected("neither tensorboard nor mlflow is set: where to? Set one in pitwall.toml")
+        raise SettingsRejected(
+            "neither tensorboard nor mlflow is set: where to? Set one in pitwall.toml, or as "
+            "PITWALL_TENSORBOARD (a folder) or PITWALL_MLFLOW (a URI)"
+        )
     for name, place in sent.items():
         typer.echo(f"{name}: {place}")
 

@@ -73,7 +73,8 @@ def _flows() -> dict[str, Any]:
 
 
 def _lake(found: "Overview") -> str:
-    refused = f"{found.rejected_files:,} files and {found.rejected_rows:,} rows rejected (pitwall rejects)"
+    files, rows = found.rejected_files, found.rejected_rows
+    refused = f"{files:,} file{'s' * (files != 1)} and {rows:,} row{'s' * (rows != 1)} rejected (pitwall rejects)"
     nothing = not found.rejected_files and not found.rejected_rows
     runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
     size = f"{found.rollouts:,} rollouts of {runs}, {found.experiences:,} experiences"

@@ -14,7 +14,7 @@ from warehouse.lake import Lake
 def test_it_fits_on_one_screen_and_tells_the_state_of_the_lake(made_home, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     told = homes.said(made_home, "status").stdout
-    for shown in ("5 rollouts of 1 run, 10,240 experiences", "1 files and 0 rows rejected", "version 1 drove"):
+    for shown in ("5 rollouts of 1 run, 10,240 experiences", "1 file and 0 rows rejected", "version 1 drove"):
         assert shown in told
     assert "version 2 of 2 (warm, from 1)" in told and "of drives finish a lap" in told
     assert "0 rollouts are new to training" in told and "see: pitwall ask health" in told
@@ -75,3 +75,11 @@ def test_where_there_is_no_lake_a_command_that_asks_one_says_so_and_makes_none(c
     with pytest.raises(NotRegistered, match=r"typo holds no lake.*--home FOLDER.*pitwall lap.*pitwall ingest FOLDER"):
         homes.said(tmp_path / "typo", *shlex.split(command))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_health_names_whole_files_that_were_turned_away_and_has_no_advice_where_all_is_well(made_home):
+    told = json.loads(homes.said(made_home, "ask", "health", "--format", "json").stdout)
+    checks = {row["check"]: row for row in told}
+    share, files = checks["rejected: share of experiences"], checks["files rejected whole: count"]
+    assert (share["verdict"], share["advice"]) == ("ok", "")
+    assert (files["figure"], files["verdict"]) == (1, "warning") and "pitwall rejects" in files["advice"]
