@@ -5,10 +5,11 @@ were proven then and are held against their hashes now; TorchScript is made on d
 """
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 
+from schemas.errors import SettingsRejected
 from schemas.manifest import ONNX, WEIGHTS
 from warehouse import model_export
 from warehouse.lake import Lake
@@ -27,9 +28,11 @@ def export(lake: Lake, version: int | str, file_format: Format, to: Path, *, for
         NotRegistered: no such version, or it lacks that file.
         LakeDamaged: a stored file is not what was published; nothing is written.
         ParityBroken: the export computes something else; nothing is written.
-        SettingsRejected: another file is in the way, and `force` is not given.
+        SettingsRejected: there is no such format, or another file is in the way, and `force` is not given.
         StorageBusy: the place cannot be written.
     """
+    if file_format not in get_args(Format):
+        raise SettingsRejected(f"format is {file_format!r}; there are {', '.join(get_args(Format))}")
     if file_format != "torchscript":
         return model_export.export(lake, version, file_format, to, force=force)
     target = to / TORCHSCRIPT if to.is_dir() else to

@@ -101,8 +101,11 @@ def _ratio(report: "TrainReport") -> str:
 
 
 def window_words(window: "Window") -> str:
-    """A window's conditions in a few words, e.g. `newest-20 run-lap_3`; `everything` without any."""
+    """A window's conditions in a few words, e.g. `newest-20 run-lap_3`, `chosen-5`; `everything` without any."""
     asked = window.model_dump(mode="json", exclude_defaults=True)
+    if window.rollouts:  # named one by one: by space and hash, which tell a person nothing
+        asked = {name: value for name, value in asked.items() if name not in ("rollouts", "space", "refuted")}
+        asked = {"chosen": len(window.rollouts)} | asked
     words = [name if name in ("sql", "refuted") else f"{name}-{value}" for name, value in asked.items()]
     return " ".join(words).replace("_", "-") or "everything"
 

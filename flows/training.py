@@ -101,6 +101,12 @@ def train(
     learned = report.stage("learn", learn, lake, manifest, table, config, begin, report)
     metrics = learned.trained.metrics
     notes = (*manifest.narrowed, *learned.notes, *_advice(config, metrics, begin))
+    if not new:
+        notes = (
+            *notes,
+            f"all {len(manifest.rollouts):,} rollouts of the window were trained on before. To train on new ones "
+            "alone: pitwall train --at-least-new 1 (at_least_new=1 in Python), or a window of others",
+        )
     if twin := lineage.twin(lake, begin, manifest.window_id, config.model_dump(mode="json")):
         notes = (*notes, f"trained like version {twin}: the same parent, window and configuration")
     draft = {
@@ -121,9 +127,9 @@ def train(
     )
     report.say(f"version {published.version} is published in {published.folder}")
     report.event(events.published(lake, published.version, begin, metrics))
-    engine_file = None
+    engine_file, delivers = None, to_engine and lake.settings.engine_models_dir is not None
     try:
-        engine_file = report.stage("deliver", hand_over, lake, published.version) if to_engine else None
+        engine_file = report.stage("deliver", hand_over, lake, published.version) if delivers else None
     except Transient as error:  # the version stands; only the way into the engine's folder failed
         notes = (*notes, f"the engine does not have it yet: {error}. Then: pitwall models deliver {published.version}")
     notes = (*notes, *track_published(lake, published.version))

@@ -13,15 +13,23 @@ if TYPE_CHECKING:
     from pitwall.opened import Pitwall
 
 
-def open(home: "str | os.PathLike[str] | None" = None, *, catalog: str | None = None, **settings: object) -> "Pitwall":
-    """Open a lake and its registry, as every command does; on first use they are created.
+def open(
+    home: "str | os.PathLike[str] | None" = None,
+    *,
+    catalog: str | None = None,
+    create: bool = False,
+    **settings: object,
+) -> "Pitwall":
+    """Open a lake and its registry; a home that holds none is refused, as by every command that asks a lake.
 
     Args:
         home: Folder of lake and models (PITWALL_HOME, else ./pitwall-data).
         catalog: URL of the catalog (PITWALL_CATALOG, else SQLite in the home).
+        create: Make the lake where there is none.
         settings: Any other setting by its name, see `pitwall settings`; they win over variables and pitwall.toml.
 
     Raises:
+        NotRegistered: there is no lake, and `create` is not given.
         SettingsRejected: a setting is unusable, or the home cannot be made.
         CatalogBusy: the catalog is locked or out of reach.
     """
@@ -29,7 +37,10 @@ def open(home: "str | os.PathLike[str] | None" = None, *, catalog: str | None = 
 
     from pitwall.opened import Pitwall
     from schemas.settings import Settings
+    from warehouse.home_check import check_home
     from warehouse.lake import Lake
 
-    place = None if home is None else Path(home)
-    return Pitwall(Lake.open(Settings.load(home=place, catalog=catalog, **settings)))
+    chosen = Settings.load(home=None if home is None else Path(home), catalog=catalog, **settings)
+    if not create:
+        check_home(chosen)
+    return Pitwall(Lake.open(chosen))

@@ -19,8 +19,8 @@ _CELL_WIDTHS = (72, 40, 24, 16)
 """Widest cell of a table; the first that lets all columns fit is taken."""
 
 
-def give(table: "pa.Table", form: Format, output: Path | None, limit: int) -> None:
-    """Write `table` to `output`, or to standard output.
+def give(table: "pa.Table", form: Format, output: Path | None, limit: int, *, chooses: bool = True) -> None:
+    """Write `table` to `output`, or to standard output; `chooses` says whether who asked can name columns.
 
     Raises:
         SettingsRejected: Parquet has nowhere to go.
@@ -29,7 +29,7 @@ def give(table: "pa.Table", form: Format, output: Path | None, limit: int) -> No
     from schemas.errors import SettingsRejected, StorageBusy
 
     if form == "table" and output is None:
-        _print(table, limit)
+        _print(table, limit, chooses)
         return
     if form == "parquet" and output is None and sys.stdout.isatty():
         raise SettingsRejected("Parquet is not for a terminal: add --output FILE, or pipe it into a program")
@@ -89,7 +89,7 @@ def _flat(table: "pa.Table") -> "pa.Table":
     return table
 
 
-def _print(table: "pa.Table", limit: int) -> None:
+def _print(table: "pa.Table", limit: int, chooses: bool) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -119,7 +119,7 @@ def _print(table: "pa.Table", limit: int) -> None:
     if len(fitting) < table.num_columns:
         left = f"; {len(empty)} hold nothing here" if empty else ""
         told = f"{len(fitting)} of {table.num_columns} columns fit{left}"
-        notes.append(f"{told}; name the ones you want, or --format csv for all")
+        notes.append(f"{told}; {'name the ones you want, or ' if chooses else ''}--format csv for all")
     console.print(". ".join(notes), style="dim", markup=False)
 
 

@@ -54,7 +54,7 @@ def restore(
     from warehouse.restore import restore as bring_back
 
     context.obj.restoring = True
-    lake = context.obj.lake
+    lake = context.obj.made_lake
     with Terminal(quiet=as_json) as terminal:
         done = bring_back(lake, source, progress=lambda at, total: terminal.progress("files", at, total))
     _tell(done, f"proven in {lake.paths.home}", as_json)

@@ -95,7 +95,7 @@ def drive(
         return
     if preset not in PRESETS:
         raise SettingsRejected(f"--preset is {preset!r}; there are {', '.join(PRESETS)}")
-    lake = context.obj.lake
+    lake = context.obj.made_lake
     config = _config(
         lake,
         version,

@@ -52,7 +52,7 @@ def ingest(
             raise SettingsRejected("no folder is given. pitwall ingest FOLDER, or set landing in pitwall.toml")
         folders = [current.settings.landing]
     with Terminal(quiet=as_json) as terminal:
-        came = bring_in(current.lake, folders, terminal, retry_rejected=retry_rejected)
+        came = bring_in(current.made_lake, folders, terminal, retry_rejected=retry_rejected)
     if as_json:
         plain.give(_account(came))
     else:
@@ -61,7 +61,7 @@ def ingest(
         if not came.files:
             typer.echo(f"no rollout_*.json or rollout_*.json.gz lies in {', '.join(map(str, folders))}")
     with Terminal(quiet=as_json) as terminal:
-        judge_if_asked(current.lake, terminal)
+        judge_if_asked(current.made_lake, terminal)
     if came.rejected:
         raise typer.Exit(3)
 
@@ -118,7 +118,9 @@ def rejects(
     if found:
         session.console().print(table)
     files = sum(reject.row_index is None for reject in found)
-    typer.echo(f"{files} files and {len(found) - files} rows rejected. Raw text of one: pitwall rejects --show ID")
+    rows = len(found) - files
+    counted = f"{files} file{'s' * (files != 1)} and {rows} row{'s' * (rows != 1)} rejected"
+    typer.echo(f"{counted}. Raw text of one: pitwall rejects --show ID")
 
 
 def register(app: typer.Typer) -> None:
@@ -145,7 +147,7 @@ def _datasets(
         began = time.perf_counter()
         with Terminal(quiet=as_json) as terminal:
             terminal.say(f"loading Minari, then reading {dataset}")
-            came = import_dataset(current.lake, dataset, terminal, retry_rejected=retry_rejected)
+            came = import_dataset(current.made_lake, dataset, terminal, retry_rejected=retry_rejected)
         accounts.append(came)
         if not as_json:
             _tell(came)

@@ -52,7 +52,7 @@ def _learn(context: typer.Context, laps: int) -> None:
             "the settings here belong to a project of yours, and drivers of the stand-in must not get into it: "
             "run the lap elsewhere, or give a folder"
         )
-    lake, began = context.obj.lake, time.perf_counter()
+    lake, began = context.obj.made_lake, time.perf_counter()
     config = racing().model_copy(update={"evaluate_every": 5})
     with Terminal() as terminal:
 
@@ -94,7 +94,7 @@ def _around(context: typer.Context, folder: Path, policy: Path | None) -> None:
     from warehouse.query import run
 
     began = time.perf_counter()
-    lake = context.obj.lake
+    lake = context.obj.made_lake
     with Terminal() as terminal:
         if policy is not None:
             version = import_policy(lake, read_policy_bytes(policy, lake.settings.max_file_mib), policy.name, terminal)

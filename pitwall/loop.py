@@ -105,7 +105,7 @@ def loop(
     from schemas.errors import SettingsRejected
     from warehouse import loops
 
-    lake = context.obj.lake
+    lake = context.obj.made_lake
     if resume:
         if asked := [name for name in context.params if name not in ("resume", "as_json") and _is_given(context, name)]:
             raise SettingsRejected(f"--resume goes on as the loop was begun; leave out --{asked[0].replace('_', '-')}")
@@ -138,7 +138,8 @@ def loop(
 def show(context: typer.Context, done: "LoopReport") -> None:
     """The end of a loop in words, and what to do next."""
     evaluated = "" if done.evaluation is None else f": {done.evaluation.words()}"
-    typer.echo(f"{done.loop_id}: {done.iterations} laps done. Champion is version {done.champion}{evaluated}")
+    laps = f"{done.iterations} lap{'s' * (done.iterations != 1)}"
+    typer.echo(f"{done.loop_id}: {laps} done. Champion is version {done.champion}{evaluated}")
     us = session.spelling(context)
     typer.echo(f"How versions did: {us} ask versions")
     if done.evaluation is not None and done.evaluation.finished is not None:

@@ -27,6 +27,9 @@ _WRONG_USAGE = cast(type[Exception], typer.BadParameter.__mro__[1])
 class Command(TyperCommand):
     """A command with such a page."""
 
+    instead: ClassVar[Mapping[str, str]] = {}
+    """Options of other commands -> what is wanted here."""
+
     def more(self) -> Iterable[tuple[str, Rows]]:
         """Further sections: a title, and rows of a name and its meaning."""
         return ()
@@ -178,5 +181,9 @@ def _tell(error: Any) -> None:  # noqa: ANN401 - click's UsageError
     if type(error).__name__ == "NoArgsIsHelpError":
         error.show()
         return
-    message = " ".join(error.format_message().split()).replace("Value error, ", "")
-    complain(f"{path}: {message[:1].lower()}{message[1:].rstrip('.')}. See: {path} --help")
+    message = " ".join(error.format_message().split()).replace("Value error, ", "").replace("?.", "?")
+    known = getattr(context.command, "instead", {}) if context else {}
+    if (wanted := known.get(getattr(error, "option_name", ""))) is not None:
+        message = f"{message.rstrip('.')}, wanted {wanted}"
+    end = "" if message.endswith("?") else "."
+    complain(f"{path}: {message[:1].lower()}{message[1:].rstrip('.')}{end} See: {path} --help")

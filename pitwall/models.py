@@ -227,7 +227,7 @@ def import_(
     from pitwall.terminal import Terminal
 
     with Terminal(quiet=True) as terminal:
-        version = import_policy(_lake(context), raw, file.name, terminal)
+        version = import_policy(context.obj.made_lake, raw, file.name, terminal)
     if as_json:
         plain.give({"version": version, "file": file})
         return
@@ -271,7 +271,7 @@ def export(
     version: Version,
     to: Annotated[Path, typer.Option(help="A file, or a folder that exists (all: a folder).")],
     file_format: Annotated[
-        Format, typer.Option("--format", help="Which file; all: those it was published with.")
+        Format, typer.Option("--format", help="Which file; all: those it was published with, so no torchscript.")
     ] = "engine",
     force: Annotated[bool, typer.Option("--force", help="Replace other files that are in the way.")] = False,
     as_json: plain.AsJson = False,
@@ -318,7 +318,10 @@ def track(context: typer.Context, version: Version = "latest", as_json: plain.As
         Terminal(quiet=as_json).say(f"loading and telling {' and '.join(names)}")
     sent = send(lake, version)
     if not sent:
-        raise SettingsRejected("neither tensorboard nor mlflow is set: where to? Set one in pitwall.toml")
+        raise SettingsRejected(
+            "neither tensorboard nor mlflow is set: where to? Set one in pitwall.toml, or as "
+            "PITWALL_TENSORBOARD (a folder) or PITWALL_MLFLOW (a URI)"
+        )
     if as_json:
         plain.give({"places": sent})
         return
@@ -328,7 +331,6 @@ def track(context: typer.Context, version: Version = "latest", as_json: plain.As
 
 def _lake(context: typer.Context) -> "Lake":
     lake: Lake = context.obj.lake
-    context.call_on_close(lake.catalog.engine.dispose)
     return lake
 
 

@@ -26,8 +26,7 @@ class Pitwall:
     """One lake with its registry; made by `pitwall.open()`, closed by `close()`, a `with` block, or by letting go."""
 
     def __init__(self, lake: Lake) -> None:
-        self.lake = lake
-        """What the functions of `warehouse` and `flows` take."""
+        self._lake = lake
         self._close = weakref.finalize(self, lake.catalog.engine.dispose)
 
     def __enter__(self) -> Self:
@@ -37,13 +36,24 @@ class Pitwall:
         self.close()
 
     def close(self) -> None:
-        """Let go of the catalog; calling it again changes nothing."""
+        """Let go of the catalog; then it answers no more. Calling it again changes nothing."""
         self._close()
+
+    @property
+    def lake(self) -> Lake:
+        """What the functions of `warehouse` and `flows` take; raises PitwallError once it is closed."""
+        if not self._close.alive:
+            from schemas.errors import PitwallError
+
+            raise PitwallError(
+                f"the lake in {self.home} is closed here. Open it again: pitwall.open({str(self.home)!r})"
+            )
+        return self._lake
 
     @property
     def home(self) -> Path:
         """Folder of lake and models."""
-        return self.lake.paths.home
+        return self._lake.paths.home
 
     @property
     def models(self) -> Models:
@@ -161,7 +171,7 @@ class Pitwall:
                 "train(window), or train(newest=10)"
             )
         request = requested(**conditions) if window is None else window.again()
-        begin = known(config) if isinstance(config, str) else config
+        begin = known(config, "config") if isinstance(config, str) else config
         fields = dict(set or {}) | {
             name: value for name, value in (("seed", seed), ("device", device)) if value is not None
         }
@@ -171,4 +181,5 @@ class Pitwall:
         return Training(**vars(report))
 
     def __repr__(self) -> str:
-        return f"Pitwall(home={str(self.home)!r}, versions={len(self.models)})"
+        state = f"versions={len(self.models)}" if self._close.alive else "closed"
+        return f"Pitwall(home={str(self.home)!r}, {state})"

@@ -67,7 +67,7 @@ class Models:
 
         Raises:
             NotRegistered: no such version, or it lacks that file.
-            SettingsRejected: another file is in the way, and `force` is not given.
+            SettingsRejected: there is no such format, or another file is in the way, and `force` is not given.
             LakeDamaged, ParityBroken: a stored file is not what was published, or an export computes something else.
             StorageBusy: the place cannot be written.
         """

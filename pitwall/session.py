@@ -35,15 +35,23 @@ class Session:
 
     @cached_property
     def lake(self) -> "Lake":
-        """The lake, opened (and on first use created)."""
+        """The lake that is there, for commands that ask it: where there is none it is an error, and none is made."""
+        from warehouse.home_check import check_home
+
+        check_home(self.settings)
+        return self.made_lake
+
+    @cached_property
+    def made_lake(self) -> "Lake":
+        """The lake, made on first use: for commands that bring something in."""
         from warehouse.lake import Lake
 
         return Lake.open(self.settings, restoring=self.restoring)
 
     def close(self) -> None:
         """Let go of the catalog, if it was opened."""
-        if "lake" in self.__dict__:
-            self.lake.catalog.engine.dispose()
+        if "made_lake" in self.__dict__:
+            self.made_lake.catalog.engine.dispose()
 
 
 def spelling(context: "typer.Context") -> str:

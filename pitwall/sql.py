@@ -1,8 +1,9 @@
 """`pitwall sql` and `pitwall ask`: the lake answers."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 import typer
 
@@ -25,8 +26,14 @@ RewardOption = Annotated[
 LimitOption = Annotated[int, typer.Option("--limit", min=0, help="Rows of a table on the terminal; 0 for all.")]
 
 
+ELSEWHERE = {"--json": "--format json", "--csv": "--format csv", "--to": "--output FILE"}
+"""What other commands call it, and its name here."""
+
+
 class SqlCommand(manual.Command):
     """`sql`, whose help lists the views."""
+
+    instead: ClassVar[Mapping[str, str]] = ELSEWHERE
 
     def more(self) -> list[tuple[str, manual.Rows]]:
         """The views."""
@@ -128,7 +135,12 @@ def ask(
     values = asked.bind(_parameters(asked.name, context.args))
     lake: Lake = context.obj.lake
     found = run(lake, asked.statement, values, _reward(lake, reward))
-    answer.give(found, form_of(form, output), output, limit)
+    answer.give(found, form_of(form, output), output, limit, chooses=False)
+    if not found.num_rows:
+        from warehouse.empty_answer import why_empty
+
+        for reason in why_empty(lake, asked, values):
+            typer.echo(f"nothing: {reason}", err=True)
 
 
 def _reward(lake: "Lake", name: str | None) -> "Reward | None":
@@ -160,6 +172,8 @@ def _parameters(name: str, arguments: list[str]) -> dict[str, object]:
         if not option.startswith("--"):
             raise QueryRejected(f"{name}: {option!r} stands alone.\n{question(name).usage()}")
         key, equals, value = option[2:].partition("=")
+        if key not in known and option in ELSEWHERE:
+            raise QueryRejected(f"{name}: there is no {option}; wanted {ELSEWHERE[option]}")
         if not equals and key in known and known[key].type == "flag" and (not rest or rest[0].startswith("--")):
             value = "true"
         elif not equals and key in known:

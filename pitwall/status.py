@@ -28,11 +28,9 @@ def status(context: typer.Context, as_json: plain.AsJson = False) -> None:
     Settings: home, catalog, new_rollouts.
     See also: pitwall ask versions, pitwall ask health, pitwall doctor.
     """
-    from warehouse.home_check import check_home
     from warehouse.overview import overview
 
     current: session.Session = context.obj
-    check_home(current.settings)
     found, health, flows = overview(current.lake), _health(current.lake), _flows()
     if as_json:
         plain.give(_account(current, found, health, flows))
@@ -75,7 +73,8 @@ def _flows() -> dict[str, Any]:
 
 
 def _lake(found: "Overview") -> str:
-    refused = f"{found.rejected_files:,} files and {found.rejected_rows:,} rows rejected (pitwall rejects)"
+    files, rows = found.rejected_files, found.rejected_rows
+    refused = f"{files:,} file{'s' * (files != 1)} and {rows:,} row{'s' * (rows != 1)} rejected (pitwall rejects)"
     nothing = not found.rejected_files and not found.rejected_rows
     runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
     size = f"{found.rollouts:,} rollouts of {runs}, {found.experiences:,} experiences"

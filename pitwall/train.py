@@ -104,7 +104,7 @@ def train(
     window = _window(newest, max_age, best, since, until, run, sql, max_rows, min_rows, reward)
     config = training_config.chosen(named, change or [], seed=seed, device=device, processes=processes)
     with Terminal(quiet=as_json) as terminal:
-        report = train_now(context.obj.lake, window, config, terminal, parent=parent, at_least_new=at_least_new)
+        report = train_now(context.obj.made_lake, window, config, terminal, parent=parent, at_least_new=at_least_new)
     if as_json:
         plain.give(train_table.as_json(report))
     else:

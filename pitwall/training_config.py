@@ -18,13 +18,13 @@ def chosen(named: str, changes: Sequence[str], **fields: object) -> "TrainConfig
     return changed(known(named), changes, **fields)
 
 
-def known(named: str) -> "TrainConfig":
-    """A known configuration; raises SettingsRejected where there is none of this name."""
+def known(named: str, argument: str = "--config") -> "TrainConfig":
+    """A known configuration; raises SettingsRejected where there is none of this name, in words of the `argument`."""
     from schemas.errors import SettingsRejected
     from schemas.training import NAMED
 
     if named not in NAMED:
-        raise SettingsRejected(f"--config is {named!r}; there are {', '.join(NAMED)}")
+        raise SettingsRejected(f"{argument} is {named!r}; there are {', '.join(NAMED)}")
     return NAMED[named]()
 
 

@@ -31,11 +31,9 @@ def verify(
     See also: pitwall backup, pitwall maintain, pitwall doctor.
     """
     from pitwall.terminal import Terminal
-    from warehouse.home_check import check_home
     from warehouse.verify import verify as look
 
     current: session.Session = context.obj
-    check_home(current.settings)
     with Terminal(quiet=as_json, interrupted="interrupted; nothing was changed") as terminal:
         found = look(
             current.lake, deep=deep, progress=lambda done, total, place: terminal.progress("files", done, total, place)

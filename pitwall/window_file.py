@@ -4,7 +4,7 @@ Arrives: a manifest, a format, a place. Leaves: the file or folder, and what was
 """
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
     from schemas.window import WindowManifest
@@ -27,7 +27,12 @@ def check(export: Format | None, to: Path | None) -> None:
 def write(
     lake: "Lake", manifest: "WindowManifest", form: Format, to: Path, *, end: End = "nan", force: bool = False
 ) -> str:
-    """Write the rows; raises what the writers raise."""
+    """Write the rows; raises what the writers raise, and SettingsRejected for a format or an end that is none."""
+    from schemas.errors import SettingsRejected
+
+    for name, value, known in (("format", form, get_args(Format)), ("end", end, get_args(End))):
+        if value not in known:
+            raise SettingsRejected(f"{name} is {value!r}; there are {', '.join(known)}")
     if form == "minari":
         from warehouse.minari_export import write_minari
 

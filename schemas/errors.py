@@ -8,7 +8,7 @@ PitwallError
 │   ├── QueryRejected      the user's SQL or question is refused or wrong
 │   ├── RewardRejected     a named reward gives no number for a row, or may not be redefined
 │   ├── WindowEmpty        a window selects nothing, or less than asked for
-│   ├── NotRegistered      no such version, alias, window or question
+│   ├── NotRegistered      no such version, alias, window, question or lake
 │   ├── LakeDamaged        a stored file is not what the catalog says
 │   ├── EvaluationRejected drives cannot be stored as an evaluation, or two evaluations cannot be compared
 │   ├── TrainingStopped    a number of the update is not finite, or a gate closed
@@ -58,7 +58,7 @@ class WindowEmpty(Terminal):
 
 
 class NotRegistered(Terminal):
-    """No such version, alias, window or question."""
+    """No such version, alias, window, question or lake."""
 
 
 class LakeDamaged(Terminal):

@@ -72,6 +72,11 @@ def read_policy(raw: bytes) -> PolicyFile:
     try:
         document = msgspec.json.decode(_utf8(raw), type=_Document)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        if _is_rollout(raw):
+            raise PolicyRejected(
+                "policy file: this is a rollout, its experiences are no policy. Bring it into the lake: "
+                "pitwall ingest FILE"
+            ) from error
         raise PolicyRejected(f"policy file: {_quoted(error) or 'nested too deep'}. {_WHAT_NEXT}") from error
     config = document.network_config
     sizes = [config.input_size, *config.hidden_layers]
@@ -121,6 +126,18 @@ def write_policy(policy: PolicyFile) -> bytes:
     if policy.pitwall is not None:
         document["pitwall"] = policy.pitwall
     return msgspec.json.encode(document) + b"\n"
+
+
+class _Rollout(msgspec.Struct):
+    experiences: msgspec.Raw
+
+
+def _is_rollout(raw: bytes) -> bool:
+    try:
+        msgspec.json.decode(_utf8(raw), type=_Rollout)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
+    return True
 
 
 class _Config(msgspec.Struct):

@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 from schemas.errors import SettingsRejected
 from schemas.secret import redacted
@@ -52,7 +58,7 @@ class Settings(BaseSettings):
     promotion_episodes: int = Field(default=20, ge=1, le=200)
     """Whole episodes that a version must have driven before it is judged by returns."""
     new_rollouts: int = Field(default=1, ge=1)
-    """`pitwall up` trains by itself as soon as so many rollouts are new to training."""
+    """`pitwall up` and `pitwall watch` train by themselves as soon as so many rollouts are new to training."""
     batch_rows: int = Field(default=262_144, ge=1)
     """Ingest commits about this many experiences as one partition; it bounds the memory."""
     max_file_mib: int = Field(default=64, ge=1, le=1024)
@@ -97,6 +103,22 @@ class Settings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments, then the environment, then `pitwall.toml`."""
         return init_settings, env_settings, _Toml(settings_cls)
+
+    @classmethod
+    def origins(cls, **arguments: object) -> dict[str, str]:
+        """Where each setting's value comes from: argument, its variable, pitwall.toml or default."""
+        given = {name for name, value in arguments.items() if value is not None}
+        variables, file = EnvSettingsSource(cls)(), _Toml(cls)()
+        return {
+            name: "argument"
+            if name in given
+            else f"PITWALL_{name.upper()}"
+            if name in variables
+            else "pitwall.toml"
+            if name in file
+            else "default"
+            for name in cls.model_fields
+        }
 
     @classmethod
     def load(cls, **arguments: object) -> Self:

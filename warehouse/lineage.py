@@ -46,6 +46,18 @@ def waiting(lake: Lake) -> int:
         return int(connection.scalar(sa.select(sa.func.count()).where(*live, r.rollout_id.not_in(used))) or 0)
 
 
+def in_lake(lake: Lake, rollout_ids: Sequence[str]) -> set[str]:
+    """Those of these rollouts whose rows lie in the lake."""
+    found: set[str] = set()
+    with lake.catalog.read() as connection:
+        for start in range(0, len(rollout_ids), _CHUNK):
+            some = t.rollouts.c.rollout_id.in_(rollout_ids[start : start + _CHUNK])
+            found.update(
+                connection.scalars(sa.select(t.rollouts.c.rollout_id).where(some, t.rollouts.c.dropped_at.is_(None)))
+            )
+    return found
+
+
 def runs_of(lake: Lake, rollout_ids: Sequence[str]) -> list[str]:
     """The runs of these rollouts, by name."""
     found: set[str] = set()

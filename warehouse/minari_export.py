@@ -144,6 +144,8 @@ def _write(folder: Path, found: WindowEpisodes, manifest: WindowManifest, datase
                 {
                     "window_id": manifest.window_id,
                     "rows_sha256": manifest.rows_sha256,
+                    "rollouts": (rollouts := [member.rollout_id for member in manifest.rollouts]),
+                    "rollouts_of_episodes": _rollouts(found, rollouts),
                     "space": manifest.space.model_dump(mode="json"),
                     "reward": None if manifest.reward is None else manifest.reward.model_dump(mode="json"),
                     "last_observation": _ENDS[end],
@@ -155,6 +157,13 @@ def _write(folder: Path, found: WindowEpisodes, manifest: WindowManifest, datase
             ),
         }
     )
+
+
+def _rollouts(found: WindowEpisodes, rollouts: list[str]) -> list[list[int]]:
+    """(E, ...) places in `rollouts` of those in which an episode lies: an import knows by them what it has already."""
+    places = found.rows["rollout_id"].replace_strict(rollouts, range(len(rollouts)), return_dtype=pl.Int64).to_numpy()
+    ends = found.begin + found.length
+    return [np.unique(places[begin:end]).tolist() for begin, end in zip(found.begin, ends, strict=True)]
 
 
 def _box(features: tuple[Feature, ...]) -> Any:  # noqa: ANN401 - gymnasium's Box

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 
 from schemas.errors import NotRegistered, RolloutRejected
 from schemas.space import Space
+from warehouse.lake import Lake
+from warehouse.lineage import in_lake
 from warehouse.minari_export import KEY, check_installed
 
 ROWS = 2048
@@ -55,15 +57,28 @@ def dataset_folder(place: Path | str) -> Path:
     raise NotRegistered(f"{place}: no Minari dataset in {looked}. Nothing is downloaded; see: minari download")
 
 
-def documents(folder: Path) -> Iterator[Document]:
-    """The rollouts of a dataset; an episode that did not end ends its run, so that no other goes on in it.
+def copies(lake: Lake, folder: Path) -> frozenset[int]:
+    """Numbers of the dataset's episodes that were exported from rollouts which lie in this very lake."""
+    try:
+        ours = json.loads(json.loads((folder / "metadata.json").read_text(encoding="utf-8"))[KEY])
+        rollouts, places = list(ours["rollouts"]), list(ours["rollouts_of_episodes"])
+        here = in_lake(lake, rollouts)
+        return frozenset(
+            number for number, episode in enumerate(places) if here.issuperset(rollouts[place] for place in episode)
+        )
+    except (KeyError, TypeError, ValueError, IndexError):  # not ours, or older than this account: nobody can tell
+        return frozenset()
+
+
+def documents(folder: Path, without: frozenset[int] = frozenset()) -> Iterator[Document]:
+    """The rollouts of a dataset less some episodes; one that did not end ends its run, so that no other goes on in it.
 
     Raises:
         RolloutRejected: a space is not a flat Box, or log_prob or value is missing; the text names the episode.
     """
     reader = _Reader(folder)
     run, index, waiting, episodes = 1, 0, list[dict[str, Any]](), 0
-    for number in range(reader.episodes):
+    for number in (number for number in range(reader.episodes) if number not in without):
         rows, ended = reader.rows(number)
         if waiting and len(waiting) + len(rows) > ROWS:
             yield reader.document(run, index, waiting, episodes)

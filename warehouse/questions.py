@@ -5,6 +5,7 @@ Arrives: a name and parameters as text or values. Leaves: an Arrow table.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -99,7 +100,10 @@ def question(name: str) -> Question:
     try:
         return questions()[name]
     except KeyError:
-        raise QueryRejected(f"there is no question {name!r}; wanted one of: {', '.join(questions())}") from None
+        plain = {known.replace("-", ""): known for known in questions()}
+        near = get_close_matches(name.lower().replace("-", "").replace("_", ""), plain, n=1)
+        meant = f". Did you mean {plain[near[0]]!r}? There are: " if near else "; wanted one of: "
+        raise QueryRejected(f"there is no question {name!r}{meant}{', '.join(questions())}") from None
 
 
 def ask(lake: Lake, name: str, **parameters: object) -> pa.Table:

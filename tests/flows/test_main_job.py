@@ -166,3 +166,6 @@ def test_new_rollouts_are_counted_against_what_was_trained_on(home, tmp_path):
     bring_in(home, [tmp_path / "in"], Reporter())
     assert train(home, Window(), TrainConfig(**QUICK), Reporter(), at_least_new=2).published is not None
     assert train(home, Window(), TrainConfig(**QUICK), Reporter(), at_least_new=1).published is None
+    again = train(home, Window(), TrainConfig(**QUICK), Reporter())
+    assert again.published is not None and again.new_rollouts == 0
+    assert any("all 2 rollouts of the window were trained on before" in note for note in again.notes)

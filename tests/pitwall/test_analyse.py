@@ -249,6 +249,7 @@ def test_a_port_that_is_taken_and_an_address_of_others_are_refused(tmp_path: Pat
             (["--port", str(holder.getsockname()[1])], "Choose another, or leave out --port"),
             (["--host", "203.0.113.7"], "no address of this machine"),
         ]:
+            Lake.open(Settings.load(home=tmp_path)).catalog.engine.dispose()
             done = CliRunner().invoke(commands, ["--home", str(tmp_path), "analyse", "--no-browser", *words])
             assert isinstance(done.exception, SettingsRejected) and told in str(done.exception)
 

@@ -125,6 +125,7 @@ def test_sql_of_one_s_own_is_answered_and_a_write_is_refused(page: Page, app: Ru
 
 
 def test_an_empty_lake_says_what_to_do_and_names_of_files_are_no_markup(page: Page, tmp_path: Path) -> None:
+    Lake.open(Settings.load(home=tmp_path / "home")).catalog.engine.dispose()
     running = Running(tmp_path / "home")
     try:
         page.window.open(running.url)

@@ -12,7 +12,9 @@ from typer.testing import CliRunner, Result
 from pitwall.cli import app
 from racing.collector import Collector
 from schemas.errors import SettingsRejected, StorageBusy
+from schemas.settings import Settings
 from tests.ppo.contract import engine, leaves_files_open
+from warehouse.lake import Lake
 from warehouse.questions import questions
 
 pytestmark = leaves_files_open
@@ -118,6 +120,7 @@ def test_a_lap_ends_with_a_plot_and_a_picture(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_driven_is_refused_in_words(tmp_path: Path, words: list[str], message: str) -> None:
+    Lake.open(Settings.load(home=tmp_path)).catalog.engine.dispose()
     told = _refused(tmp_path, *words)
     assert message in told and "Value error" not in told
     assert json.loads(_said(tmp_path, "models", "list", "--json")) == []

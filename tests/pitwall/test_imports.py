@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from schemas.settings import Settings
+from warehouse.lake import Lake
+
 ROOT = Path(__file__).parents[2]
 HEAVY = {
     "alembic", "duckdb", "fastapi", "gymnasium", "matplotlib", "numpy", "onnx", "onnxruntime", "pandera", "plotext",
@@ -46,14 +49,14 @@ def test_the_help_of_a_command_imports_what_reads_options_alone(tmp_path: Path, 
 
 
 def test_a_query_imports_what_queries_need_alone(tmp_path: Path) -> None:
-    imported(tmp_path, "sql", "select 1")  # makes the catalog, with alembic
+    Lake.open(Settings.load(home=tmp_path / "home")).catalog.engine.dispose()
     modules = imported(tmp_path, "sql", "select 1")
     assert modules >= {"duckdb", "pyarrow", "sqlalchemy"}
     assert not modules & (HEAVY - OF_QUERIES | {"pyarrow.compute", "pyarrow.parquet", "rich.markdown", "rich.progress"})
 
 
 def test_the_status_reads_no_partition_by_another_library(tmp_path: Path) -> None:
-    imported(tmp_path, "models", "list")  # makes the lake
+    Lake.open(Settings.load(home=tmp_path / "home")).catalog.engine.dispose()
     assert not imported(tmp_path, "status") & (HEAVY - OF_QUERIES - {"urllib.request"})
 
 

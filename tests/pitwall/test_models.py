@@ -11,6 +11,7 @@ from typer.testing import CliRunner, Result
 
 from pitwall.cli import app
 from schemas.errors import LakeDamaged, NotRegistered, SettingsRejected
+from schemas.settings import Settings
 from tests.warehouse.drafts import draft, files, insert_window
 from warehouse.lake import Lake
 from warehouse.registry import get, publish, read_manifest
@@ -144,8 +145,24 @@ def test_a_broken_gzip_is_a_rejected_policy_and_the_exit_code_is_1(tmp_path: Pat
 
 
 def test_a_wrong_alias_is_wrong_usage_and_the_exit_code_is_2(tmp_path: Path) -> None:
+    Lake.open(Settings.load(home=tmp_path)).catalog.engine.dispose()
     done = _pitwall(tmp_path, "models", "promote", "1", "--alias", "latest")
     assert (done.returncode, "moves only when a version is published" in done.stderr) == (2, True)
+
+
+def test_a_rollout_that_is_taken_for_a_policy_leads_to_ingest(tmp_path: Path) -> None:
+    rollout = next((Path(__file__).parents[2] / "samples" / "session_a").glob("rollout_0*"))
+    done = _pitwall(tmp_path, "models", "import", str(rollout))
+    assert done.returncode == 1 and "this is a rollout" in done.stderr and "pitwall ingest FILE" in done.stderr
+
+
+def test_a_setting_says_where_its_value_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PITWALL_KEEP_MODELS", "7")
+    (tmp_path / "pitwall.toml").write_text("keep_models = 5\nnew_rollouts = 3\n", encoding="utf-8")
+    told = json.loads(CliRunner().invoke(app, ["--home", "lake", "settings", "--json"]).stdout)
+    found = {name: told[name]["from"] for name in ("home", "keep_models", "new_rollouts", "landing")}
+    assert list(found.values()) == ["argument", "PITWALL_KEEP_MODELS", "pitwall.toml", "default"]
 
 
 def _pitwall(home: Path, *words: str) -> subprocess.CompletedProcess[str]:

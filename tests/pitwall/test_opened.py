@@ -17,10 +17,11 @@ import pitwall
 from flows.importing import import_policy
 from flows.landing import bring_in
 from flows.reporter import Reporter
+from flows.summary import window_words
 from pitwall.cli import app
 from pitwall.opened import Pitwall
 from pitwall.window_request import Conditions
-from schemas.errors import NotRegistered, QueryRejected, SettingsRejected, WindowEmpty
+from schemas.errors import NotRegistered, PitwallError, QueryRejected, SettingsRejected, WindowEmpty
 from schemas.settings import Settings
 from schemas.training import TrainConfig
 from tests.flows.sessions import collect, driver
@@ -68,6 +69,29 @@ def test_sql_answers_in_polars_what_the_command_answers(pit: Pitwall, home: Path
     assert answer.to_dicts() == [{"run_id": "<a>", "rows": 20}]
     command = json.loads(said(home, "sql", statement.replace("$agent", "1"), "--format", "json"))
     assert answer.to_dicts() == command
+
+
+def test_what_is_closed_answers_no_more(home: Path) -> None:
+    with pitwall.open(home) as pit:
+        pass
+    for call in (lambda: pit.sql("select 1"), lambda: pit.window(newest=1), lambda: pit.models.list()):
+        with pytest.raises(PitwallError, match=r"is closed here. Open it again"):
+            call()
+    assert "closed" in repr(pit)
+
+
+def test_words_that_are_none_of_ours_are_told_in_words_of_python(pit: Pitwall, tmp_path: Path) -> None:
+    with pytest.raises(SettingsRejected, match=r"^format is 'tflite'; there are engine, onnx, .*torchscript"):
+        pit.models.export(2, tmp_path / "x", format="tflite")
+    with pytest.raises(SettingsRejected, match=r"^format is 'csv'; there are parquet, minari"):
+        pit.window(newest=1).export(tmp_path / "x", format="csv")
+    with pytest.raises(SettingsRejected, match=r"^config is 'ppo'; there are engine"):
+        pit.train(newest=1, config="ppo")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rollouts_that_were_chosen_one_by_one_are_counted_in_words(pit: Pitwall) -> None:
+    assert window_words(pit.window(newest=2, reward=None).again()) == "chosen-2"
 
 
 def test_sql_is_the_same_closed_door(pit: Pitwall, tmp_path: Path) -> None:

@@ -48,6 +48,43 @@ def test_a_table_that_is_too_wide_says_which_columns_it_leaves_out(home: Path):
     assert "of 38 columns fit" in pitwall(home, "sql", "from experiences")
 
 
+def test_a_question_names_no_columns_and_is_not_told_to(home: Path):
+    told = pitwall(home, "ask", "episode-list")
+    assert "columns fit" in told and "--format csv for all" in told and "name the ones you want" not in told
+
+
+@pytest.mark.parametrize(
+    ("words", "reason"),
+    [
+        (
+            "observation-shift --version_a 2 --version_b 1",
+            "version 2 has driven nothing in this lake; versions that have: none",
+        ),
+        ("action-use --version 7", "there is no version or alias '7' in this lake"),
+        ("drift", "the lake holds 1 rollouts, which all count as newest"),
+    ],
+)
+def test_a_question_without_an_answer_says_why(home: Path, words: str, reason: str):
+    said = CliRunner().invoke(cli.app, ["--home", str(home), "ask", *words.split()])
+    assert said.exit_code == 0 and f"nothing: {reason}" in said.stderr
+
+
+def test_options_of_other_commands_are_told_by_their_names_here(home: Path):
+    for option, wanted in (("--json", "--format json"), ("--to", "--output FILE")):
+        with pytest.raises(QueryRejected, match=f"health: there is no {option}; wanted {wanted}"):
+            pitwall(home, "ask", "health", option)
+        said = CliRunner().invoke(cli.app, ["--home", str(home), "sql", "from rollouts", option])
+        assert said.exit_code == 2 and f"no such option: {option}, wanted {wanted}. See: " in " ".join(
+            said.stderr.split()
+        )
+
+
+def test_a_word_that_is_nearly_ours_brings_up_ours(home: Path):
+    with pytest.raises(QueryRejected, match="Did you mean 'best-episodes'"):
+        pitwall(home, "ask", "bestepisodes")
+    assert "Did you mean 'models'? See: " in " ".join(CliRunner().invoke(cli.app, ["modles"]).stderr.split())
+
+
 def test_csv_json_and_parquet_hold_every_row(home: Path, tmp_path: Path):
     statement = "select step, [step] as steps, null as nothing, 'nan'::float as odd from experiences order by step"
     lines = pitwall(home, "sql", statement, "--format", "csv").splitlines()

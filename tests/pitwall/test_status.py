@@ -1,18 +1,20 @@
 """`pitwall status`: one screen, and the same for programs."""
 
 import json
+import shlex
 
 import pytest
-from typer.testing import CliRunner
 
-from pitwall import cli
+from schemas.errors import NotRegistered
+from schemas.settings import Settings
 from tests.pitwall import homes
+from warehouse.lake import Lake
 
 
 def test_it_fits_on_one_screen_and_tells_the_state_of_the_lake(made_home, monkeypatch):
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     told = homes.said(made_home, "status").stdout
-    for shown in ("5 rollouts of 1 run, 10,240 experiences", "1 files and 0 rows rejected", "version 1 drove"):
+    for shown in ("5 rollouts of 1 run, 10,240 experiences", "1 file and 0 rows rejected", "version 1 drove"):
         assert shown in told
     assert "version 2 of 2 (warm, from 1)" in told and "of drives finish a lap" in told
     assert "0 rollouts are new to training" in told and "see: pitwall ask health" in told
@@ -21,7 +23,7 @@ def test_it_fits_on_one_screen_and_tells_the_state_of_the_lake(made_home, monkey
 
 def test_for_programs_it_has_the_same_keys_always(made_home, tmp_path):
     empty = tmp_path / "empty"
-    homes.said(empty, "models", "list")  # makes the lake
+    Lake.open(Settings.load(home=empty)).catalog.engine.dispose()
     told = [json.loads(homes.said(home, "status", "--json").stdout) for home in (made_home, empty)]
     assert list(told[0]) == list(told[1])
     assert (told[0]["rollouts"], told[0]["experiences"], told[0]["versions"]) == (5, 10_240, 2)
@@ -46,8 +48,38 @@ def test_a_server_that_does_not_answer_costs_nothing(made_home, monkeypatch):
     assert "no server answers at http://127.0.0.1:9; start it: pitwall up" in homes.said(made_home, "status").stdout
 
 
-@pytest.mark.parametrize("arguments", [["status"], ["status", "--json"]])
-def test_where_there_is_no_lake_none_is_made(arguments, tmp_path):
-    done = CliRunner().invoke(cli.app, ["--home", str(tmp_path / "home"), *arguments])
-    assert "holds no lake" in str(done.exception) and done.stdout == ""
+@pytest.mark.parametrize(
+    "command",
+    [
+        "status",
+        "status --json",
+        "sql 'select count(*) from episodes'",
+        "ask health",
+        "report",
+        "models list",
+        "models show latest",
+        "trace rollout_0.json",
+        "verify",
+        "analyse",
+        "window",
+        "rejects",
+        "rescore --list",
+        "reproduce 1",
+        "evaluate",
+        "backup copy",
+        "maintain",
+    ],
+)
+def test_where_there_is_no_lake_a_command_that_asks_one_says_so_and_makes_none(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(NotRegistered, match=r"typo holds no lake.*--home FOLDER.*pitwall lap.*pitwall ingest FOLDER"):
+        homes.said(tmp_path / "typo", *shlex.split(command))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_health_names_whole_files_that_were_turned_away_and_has_no_advice_where_all_is_well(made_home):
+    told = json.loads(homes.said(made_home, "ask", "health", "--format", "json").stdout)
+    checks = {row["check"]: row for row in told}
+    share, files = checks["rejected: share of experiences"], checks["files rejected whole: count"]
+    assert (share["verdict"], share["advice"]) == ("ok", "")
+    assert (files["figure"], files["verdict"]) == (1, "warning") and "pitwall rejects" in files["advice"]

@@ -151,6 +151,17 @@ def test_a_dataset_goes_in_once_and_its_authors_are_not_believed(lake, other, tm
     assert sql(other, "select next_value from experiences where truncated") == [(7.0,)]
 
 
+def test_episodes_that_came_from_this_very_lake_do_not_go_in_a_second_time(lake, other, tmp_path):
+    written = folder_of(lake, tmp_path, drive(0, "--t", "-"), drive(0, "t", "-t", start=50))
+    with pytest.raises(RolloutRejected, match=r"3 episodes came from rollouts of this very lake.*--home OTHER ingest"):
+        import_dataset(lake, written.folder, Reporter())
+    assert sql(lake, "select count(*) from rollouts") == [(2,)]
+    ingest(other, [next((tmp_path / "in" / "run").glob("rollout_1*"))])  # the third episode alone lies in it whole
+    came = import_dataset(other, written.folder, Reporter())
+    assert came.experiences == 3 + 2
+    assert came.ignored[str(written.folder)].startswith("1 episode came from rollouts of this very lake")
+
+
 step_values = st.floats(width=32, allow_nan=False, allow_infinity=False)
 
 

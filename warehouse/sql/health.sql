@@ -13,7 +13,7 @@
 --   figure                       what was found
 --   threshold                    what it is held against
 --   verdict                      ok, warning or bad
---   advice                       what to do
+--   advice                       what to do; empty where all is well
 with chosen as (
     select
         rollout_id, run_id, rows_in_file, rejected_rows,
@@ -105,13 +105,17 @@ checks as (
     from (select rejected_rows, rows_in_file, sum(rejected_rows) over () / sum(rows_in_file) over () as figure from chosen)
     group by figure
     union all
-    select 10, 'engine advantage not finite: share of rows', avg((engine_advantage is null)::integer), 0.0,
+    select 10, 'files rejected whole: count', count(*), 0.0, 1,
+        'Their experiences are in no share: see pitwall rejects'
+    from rejects where row_index is null and resolved_by is null and $version is null having count(*) > 0
+    union all
+    select 11, 'engine advantage not finite: share of rows', avg((engine_advantage is null)::integer), 0.0,
         case when avg((engine_advantage is null)::integer) > 0 then 1 else 0 end,
         'The engine''s own trainer produced NaN; our training computes its own advantages, so the rows are good'
     from recent having count(*) > 0
 )
 select "check", figure::double as figure, threshold::double as threshold, ['ok', 'warning', 'bad'][severity + 1] as verdict,
-    case when severity > 0 then advice end as advice
+    case when severity > 0 then advice else '' end as advice
 from checks
 where severity is not null
 order by place, "check"
