@@ -21,7 +21,7 @@ from ppo.estimate import NEGLIGIBLE, Estimate
 BLOCK = 65_536
 """Rows of a block at the most: its buffers take 1 MiB. Smaller blocks pay for calls, larger ones for memory."""
 
-logger = logging.getLogger("pitwall.gae")
+logger = logging.getLogger(__name__)
 
 
 Kernel = Callable[[Tensor, Tensor, Tensor, Tensor, Tensor, float, float], Estimate]

@@ -198,6 +198,8 @@ def _module(module: str, arguments: list[str]) -> str:
     """`python -m module`, in this process."""
     before, sys.argv = sys.argv, [module, *arguments]
     said = io.StringIO()
+    for loaded in (module, f"{module}.__main__"):  # by another test; runpy warns of what it runs again
+        sys.modules.pop(loaded, None)
     try:
         with contextlib.redirect_stdout(said):
             runpy.run_module(module, run_name="__main__", alter_sys=False)

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from schemas.training import engine
 from warehouse import tables as t
 from warehouse.lake import Lake
 
@@ -71,8 +72,10 @@ def runs_of(lake: Lake, rollout_ids: Sequence[str]) -> list[str]:
 def twin(lake: Lake, parent: int | None, window_id: str, config: dict[str, Any]) -> int | None:
     """The first version of the same parent, rows and configuration, if there is one.
 
-    Rows that were moved into another partition since are the same rows of another window.
+    Rows that were moved into another partition since are the same rows of another window; a field of the configuration
+    that is new since had its default.
     """
+    defaults = engine().model_dump(mode="json")
     m, w = t.models.c, t.windows.alias("asked").c
     rows = sa.select(w.rows_sha256).where(w.window_id == window_id).scalar_subquery()
     query = (
@@ -84,7 +87,7 @@ def twin(lake: Lake, parent: int | None, window_id: str, config: dict[str, Any])
     with lake.catalog.read() as connection:
         asked = _members(connection, window_id)
         for row in connection.execute(query).all():
-            if row.config == config and _members(connection, row.window_id) == asked:
+            if defaults | row.config == config and _members(connection, row.window_id) == asked:
                 return int(row.version)
     return None
 

@@ -120,7 +120,7 @@ def _with_our_names(message: str) -> str:
     found = _NO_TABLE.match(message)
     if found is None:
         return message
-    near = [] if found["function"] else get_close_matches(found["name"].casefold(), views(), n=1)
+    near = [] if found["function"] else get_close_matches(found["name"].casefold(), views(), n=1, cutoff=0.7)
     first, *rest = message.splitlines()
     ours = [f'Did you mean "{name}"?' for name in near]
     return "\n".join([first, *ours, *(line for line in rest if not line.startswith("Did you mean "))])

@@ -139,13 +139,13 @@ def undecided():
 
 def test_without_triton_the_reason_is_logged_once(undecided, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "ppo.gae_kernel", None)
-    with caplog.at_level(logging.WARNING, "pitwall.gae"):
+    with caplog.at_level(logging.WARNING, "ppo.gae"):
         assert [dispatch._kernel(torch.device("cuda", 0), torch.float32) for _ in range(3)] == [None] * 3
     assert len(caplog.messages) == 1 and "Triton is not there" in caplog.messages[0]
 
 
 def test_other_numbers_than_float32_go_by_the_log_step_scan_and_say_so(undecided, caplog):
-    with caplog.at_level(logging.WARNING, "pitwall.gae"):
+    with caplog.at_level(logging.WARNING, "ppo.gae"):
         assert dispatch._kernel(torch.device("cuda", 0), torch.float64) is None
     assert "it is for float32, these are torch.float64" in caplog.text
 
