@@ -99,6 +99,9 @@ INSTEAD: dict[str, Instead] = {
     "python -m benchmarks --only determinism": Instead(
         why="takes minutes", run="python -m benchmarks --only determinism --help"
     ),
+    "python -m benchmarks --only lake --only training": Instead(
+        why="takes minutes", run="python -m benchmarks --only lake --only training --help"
+    ),
     "python -m benchmarks --only gae --device cuda --gold FILE": Instead(
         why="needs a GPU", run="python -m benchmarks --only gae --device cuda --gold FILE --help"
     ),
@@ -114,7 +117,7 @@ INSTEAD: dict[str, Instead] = {
         test="tests/test_reliability.py::test_commands_killed_at_random_lose_nothing_and_the_next_run_heals",
     ),
     "python -m benchmarks.upkeep 500": Instead(why="takes a minute", run="python -m benchmarks.upkeep 6"),
-    "python -m benchmarks.load 10000": Instead(why="takes an hour", run="python -m benchmarks.load 10000 --help"),
+    "python -m benchmarks.load 10000": Instead(why="takes minutes", run="python -m benchmarks.load 10000 --help"),
     "python -m tests.warehouse.bombs 4000000": Instead(
         why="takes minutes", run="python -m tests.warehouse.bombs 20000"
     ),
