@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pitwall import session
-from pitwall.models import read_policy_bytes
+from pitwall.model_files import read_policy_bytes
 
 if TYPE_CHECKING:
     from flows.looping import Lap
