@@ -7,6 +7,7 @@ what is done instead, is in tests/docs_instead.py. What counts as a command is t
 
 import contextlib
 import gzip
+import importlib.util
 import io
 import json
 import os
@@ -198,8 +199,8 @@ def _module(module: str, arguments: list[str]) -> str:
     """`python -m module`, in this process."""
     before, sys.argv = sys.argv, [module, *arguments]
     said = io.StringIO()
-    for loaded in (module, f"{module}.__main__"):  # by another test; runpy warns of what it runs again
-        sys.modules.pop(loaded, None)
+    is_package = importlib.util.find_spec(module).submodule_search_locations is not None
+    sys.modules.pop(f"{module}.__main__" if is_package else module, None)  # runpy warns of what it runs again
     try:
         with contextlib.redirect_stdout(said):
             runpy.run_module(module, run_name="__main__", alter_sys=False)

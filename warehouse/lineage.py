@@ -87,7 +87,7 @@ def twin(lake: Lake, parent: int | None, window_id: str, config: dict[str, Any])
     with lake.catalog.read() as connection:
         asked = _members(connection, window_id)
         for row in connection.execute(query).all():
-            if defaults | row.config == config and _members(connection, row.window_id) == asked:
+            if defaults | row.config == defaults | config and _members(connection, row.window_id) == asked:
                 return int(row.version)
     return None
 
