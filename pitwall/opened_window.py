@@ -47,10 +47,9 @@ class SelectedWindow:
             LakeDamaged: a partition is gone, or is not the file that was selected.
             RewardRejected: the window's reward gives no finite number for a row.
         """
-        from warehouse.window_rows import window_rows
+        from warehouse.window_rows import rows_inside
 
-        table = window_rows(self.lake, self.manifest)
-        return table.filter(table["in_window"]).drop_columns(["in_window"])
+        return rows_inside(self.lake, self.manifest)
 
     def rows(self) -> "pl.DataFrame":
         """The same as a polars frame; raises what `arrow` raises."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from schemas.window import WindowManifest
 from warehouse.lake import Lake
 from warehouse.query import run
-from warehouse.window_rows import window_rows
+from warehouse.window_rows import rows_inside
 
 _WHOLE = """
 select first_rollout_id, first_row_index, last_rollout_id, last_row_index, length
@@ -27,7 +27,7 @@ class WindowEpisodes:
     """E whole episodes among the N rows of a window, in the order of the rows: by run, agent, rollout, step."""
 
     rows: pl.DataFrame
-    """(N, ...) the columns of `window_rows`, less in_window."""
+    """(N, ...) the columns of `rows_inside`."""
     begin: NDArray[np.int64]
     """(E,) row at which each begins."""
     length: NDArray[np.int64]
@@ -43,8 +43,7 @@ class WindowEpisodes:
 
 def whole_episodes(lake: Lake, manifest: WindowManifest) -> WindowEpisodes:
     """Find them; raises what `window_rows` raises."""
-    table = window_rows(lake, manifest)
-    rows = pl.DataFrame(table.filter(table["in_window"]).drop_columns(["in_window"])).with_row_index("place")
+    rows = pl.DataFrame(rows_inside(lake, manifest)).with_row_index("place")
     runs = sorted({member.run_id for member in manifest.rollouts})
     known = pl.DataFrame(run(lake, _WHOLE, {"runs": runs}))
     address = ["rollout_id", "row_index"]

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from schemas.window import WindowManifest
 from warehouse.lake import Lake
 from warehouse.views import views
-from warehouse.window_rows import window_rows
+from warehouse.window_rows import rows_inside
 
 KEY = "pitwall"
 """Key of the file's metadata that holds JSON."""
@@ -27,8 +27,7 @@ _ORDER = "run_id, agent_index, rollout_position, step"
 
 def window_parquet(lake: Lake, manifest: WindowManifest) -> bytes:
     """All rows of the window, in the order of training; raises what `window_rows` raises."""
-    table = window_rows(lake, manifest)
-    table = table.filter(table["in_window"]).drop_columns(["in_window"])
+    table = rows_inside(lake, manifest)
     about = {
         "window_id": manifest.window_id,
         "rows_sha256": manifest.rows_sha256,

@@ -109,6 +109,12 @@ def window_rows(lake: Lake, manifest: WindowManifest, facts: Sequence[RolloutFac
     return table if manifest.reward is None else scored(lake, table, manifest.reward)
 
 
+def rows_inside(lake: Lake, manifest: WindowManifest) -> pa.Table:
+    """The window's own rows, without those that follow it and without the column in_window; raises as `window_rows`."""
+    table = window_rows(lake, manifest)
+    return table.filter(table["in_window"]).drop_columns(["in_window"])
+
+
 def window_facts(lake: Lake, manifest: WindowManifest) -> tuple[RolloutFacts, ...]:
     """What is known today of the window's rollouts, and of those right after them."""
     ids = [member.rollout_id for member in manifest.rollouts]
