@@ -28,7 +28,7 @@ from warehouse.engine_folder import check_engine_folder
 from warehouse.engine_policies import delivered_at
 from warehouse.ingest_report import IngestReport
 from warehouse.lake import Lake
-from warehouse.windows import select
+from warehouse.windows import choose
 
 _TOLD = 20
 """Lines on rejected files and rows."""
@@ -73,24 +73,23 @@ def catch_up(
     """
     check_engine_folder(lake.settings)
     with _one_at_a_time(lake, report):
-        came = bring_in(
-            lake, [exports], report, call=False, told=told
-        )  # we train: an automation must not do it as well
+        # We train ourselves: an automation must not be called to do it as well.
+        came = bring_in(lake, [exports], report, call=False, told=told)
         _tell_rejects(came, report)
         if came.accepted:
             judge_if_asked(lake, report)
-        models, adopted = lake.settings.engine_models_dir, list[int]()
+        models, adopted, trained = lake.settings.engine_models_dir, list[int](), None
         new = new_rollouts(lake, every)
         if len(new) >= every and models is not None and (adopted := adopt(lake, models, new, report)):
-            new = new_rollouts(
-                lake, every
-            )  # whose values name an author and whose log-probabilities do not is left out
+            # A rollout whose values name an author, and whose log-probabilities do not, is left out now.
+            new = new_rollouts(lake, every)
         if len(new) < every or new == skip:
             hand_over_what_is_owed(lake, report)
-            return CaughtUp(came, new, None, adopted, attributions.refuted(lake, _newest(lake, every, refuted=True)))
-        _tell_older(lake, came, new, report)
-        trained = train(lake, Window(rollouts=new), config, report)
-        return CaughtUp(came, new, trained, adopted, attributions.refuted(lake, _newest(lake, every, refuted=True)))
+        else:
+            _tell_older(lake, came, new, report)
+            trained = train(lake, Window(rollouts=new), config, report)
+        refuted = attributions.refuted(lake, _newest(lake, every, refuted=True))
+        return CaughtUp(came, new, trained, adopted, refuted)
 
 
 def new_rollouts(lake: Lake, every: int) -> tuple[str, ...]:
@@ -156,7 +155,7 @@ def _one_at_a_time(lake: Lake, report: Reporter) -> Iterator[None]:
 
 def _newest(lake: Lake, every: int, *, refuted: bool = False) -> list[str]:
     try:
-        found = select(lake, Window(newest=max(every, RECENT.newest or every), refuted=refuted))
+        found = choose(lake, Window(newest=max(every, RECENT.newest or every), refuted=refuted))
     except WindowEmpty:
         return []
     return [member.rollout_id for member in found.rollouts]

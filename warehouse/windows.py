@@ -35,7 +35,14 @@ group by last_rollout_id
 
 
 def select(lake: Lake, window: Window) -> WindowManifest:
-    """Choose the rollouts that the request asks for and write the choice down.
+    """Choose the rollouts that the request asks for and write the choice down; raises as `choose`."""
+    manifest = choose(lake, window)
+    _store(lake, manifest)
+    return manifest
+
+
+def choose(lake: Lake, window: Window) -> WindowManifest:
+    """The rollouts that the request asks for, today; nothing is written down.
 
     Raises:
         NotRegistered: no reward has the name that the request gives.
@@ -67,7 +74,7 @@ def select(lake: Lake, window: Window) -> WindowManifest:
     others = chosen[0].fitting - chosen[0].fitting_space
     if others and window.space is None:
         narrowed.append(f"{others} fitting rollouts have other observations or actions and were left out")
-    manifest = WindowManifest(
+    return WindowManifest(
         window_id=_identity(members, reward),
         request=window,
         sql=f"{_SELECT}\n-- bound to: {json.dumps(_shown(parameters), default=str)}",
@@ -78,8 +85,6 @@ def select(lake: Lake, window: Window) -> WindowManifest:
         reward=reward,
         narrowed=tuple(narrowed),
     )
-    _store(lake, manifest)
-    return manifest
 
 
 def stored(lake: Lake, window_id: str) -> WindowManifest:
