@@ -6,7 +6,6 @@ Legend: T steps, V vertices of a track.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,12 +17,11 @@ from racing.replay import Replay
 from racing.track import Track
 from schemas.loop import RACING
 from schemas.space import ENGINE_ACTIONS, ENGINE_OBSERVATIONS
+from warehouse.episode_rows import episode_rows
 from warehouse.lake import Lake
 from warehouse.query import run
-from warehouse.sql_header import SqlFile
 
 Floats = NDArray[np.float64]
-_ROWS = SqlFile.read(Path(__file__).parents[1] / "warehouse" / "sql" / "internal" / "episode-rows.sql").statement
 NAMES = (("x", "y"), ("pos_x", "pos_y"), ("position_x", "position_y"), ("location_x", "location_y"))
 """Names of two observations that say where the car is; case does not count."""
 
@@ -58,7 +56,7 @@ def driven_line(lake: Lake, episode: Mapping[str, Any]) -> DrivenLine | NoLine:
         "select environment, seed, space_id from rollouts where rollout_id = $rollout",
         {"rollout": episode["first_rollout_id"]},
     ).to_pylist()
-    rows = _rows(lake, episode)
+    rows = episode_rows(lake, episode)
     recorded = {name.removeprefix("obs_").casefold(): name for name in rows.column_names if name.startswith("obs_")}
     for x, y in NAMES:
         if {x, y} <= recorded.keys() and rows[recorded[x]].null_count + rows[recorded[y]].null_count == 0:
@@ -95,12 +93,6 @@ def _replayed(rows: pa.Table, seed: int, episode: Mapping[str, Any]) -> DrivenLi
         (left, right),
         f"Driven again with the recorded actions on track {replay.track}: the car sees {proof} was recorded.",
     )
-
-
-def _rows(lake: Lake, episode: Mapping[str, Any]) -> pa.Table:
-    places = ("first_rollout_id", "first_row_index", "last_rollout_id", "last_row_index")
-    which = {"run": episode["run_id"], "agent": episode["agent_index"], **{name: episode[name] for name in places}}
-    return run(lake, _ROWS, which)
 
 
 def _column(rows: pa.Table, name: str) -> Floats:
