@@ -14,6 +14,8 @@ from warehouse import tables as t
 from warehouse.lake import Lake
 
 _CHUNK = 500
+_USED = sa.select(t.window_rollouts.c.rollout_id).join(t.models, t.models.c.window_id == t.window_rollouts.c.window_id)
+"""Rollouts that a version was trained on."""
 
 
 def untrained(lake: Lake, rollout_ids: Sequence[str]) -> int:
@@ -23,15 +25,12 @@ def untrained(lake: Lake, rollout_ids: Sequence[str]) -> int:
 
 def new_to_training(lake: Lake, rollout_ids: Sequence[str]) -> list[str]:
     """Which of these rollouts no version was trained on, in their order; without those that retention dropped."""
-    used = sa.select(t.window_rollouts.c.rollout_id).join(
-        t.models, t.models.c.window_id == t.window_rollouts.c.window_id
-    )
     dropped = sa.select(t.rollouts.c.rollout_id).where(t.rollouts.c.dropped_at.is_not(None))
     known: set[str] = set()
     with lake.catalog.read() as connection:
         for start in range(0, len(rollout_ids), _CHUNK):
             some = rollout_ids[start : start + _CHUNK]
-            known.update(connection.scalars(used.where(t.window_rollouts.c.rollout_id.in_(some))))
+            known.update(connection.scalars(_USED.where(t.window_rollouts.c.rollout_id.in_(some))))
             known.update(connection.scalars(dropped.where(t.rollouts.c.rollout_id.in_(some))))
     return [rollout for rollout in dict.fromkeys(rollout_ids) if rollout not in known]
 
@@ -39,12 +38,9 @@ def new_to_training(lake: Lake, rollout_ids: Sequence[str]) -> list[str]:
 def waiting(lake: Lake) -> int:
     """How many rollouts of the lake no version was trained on; of a mended file only the newest counts."""
     r = t.rollouts.c
-    used = sa.select(t.window_rollouts.c.rollout_id).join(
-        t.models, t.models.c.window_id == t.window_rollouts.c.window_id
-    )
     live = r.superseded_by.is_(None), r.dropped_at.is_(None)
     with lake.catalog.read() as connection:
-        return int(connection.scalar(sa.select(sa.func.count()).where(*live, r.rollout_id.not_in(used))) or 0)
+        return int(connection.scalar(sa.select(sa.func.count()).where(*live, r.rollout_id.not_in(_USED))) or 0)
 
 
 def in_lake(lake: Lake, rollout_ids: Sequence[str]) -> set[str]:

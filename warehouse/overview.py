@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from warehouse import loops
+from warehouse import lineage, loops
 from warehouse import tables as t
 from warehouse.aliases import CHAMPION, LATEST
 from warehouse.evaluations import Evaluation, newest_in
@@ -64,9 +64,8 @@ class Overview:
 
 def overview(lake: Lake, newest: int = 3) -> Overview:
     """Figures, and the `newest` rollouts; raises CatalogBusy."""
-    r, p, j, m = t.rollouts.c, t.partitions.c, t.rejects.c, t.models.c
+    r, p, j = t.rollouts.c, t.partitions.c, t.rejects.c
     live = sa.and_(r.superseded_by.is_(None), r.dropped_at.is_(None))
-    used = sa.select(t.window_rollouts.c.rollout_id).join(t.models, m.window_id == t.window_rollouts.c.window_id)
     with lake.catalog.read() as connection:
         counts = sa.select(
             sa.func.count(), sa.func.coalesce(sa.func.sum(r.rows), 0), sa.func.count(r.run_id.distinct())
@@ -76,7 +75,6 @@ def overview(lake: Lake, newest: int = 3) -> Overview:
         open_rejects = sa.select(sa.func.count()).where(j.resolved_by.is_(None))
         rejected_files = connection.scalar(open_rejects.where(j.row_index == -1)) or 0
         rejected_rows = connection.scalar(open_rejects.where(j.row_index != -1)) or 0
-        untrained = connection.scalar(sa.select(sa.func.count()).where(live, r.rollout_id.not_in(used)))
         named = dict(connection.execute(sa.select(t.aliases.c.alias, t.aliases.c.version)).tuples().all())
         newest_rollouts = _newest(connection, live, newest)
         versions = connection.scalar(sa.select(sa.func.count()).select_from(t.models)) or 0
@@ -94,7 +92,7 @@ def overview(lake: Lake, newest: int = 3) -> Overview:
         versions=versions,
         latest=latest,
         champion=champion,
-        untrained=untrained or 0,
+        untrained=lineage.waiting(lake),
         loop=loop,
         laps=len(done),
     )
