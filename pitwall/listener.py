@@ -6,8 +6,6 @@ than a second for it, and never fails by it.
 
 import datetime
 import json
-import os
-import tomllib
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -15,6 +13,7 @@ import uuid
 from pathlib import Path
 
 from flows.events import Event
+from pitwall.prefect_address import prefect_address
 
 _PATIENCE = 1.0
 """Seconds; a server on this machine answers within hundredths."""
@@ -32,12 +31,9 @@ class Listener:
     @classmethod
     def configured(cls, folder: Path | None = None) -> "Listener":
         """As Prefect's own commands find it in this folder; a `prefect.toml` without a readable address names none."""
-        if (url := os.environ.get("PREFECT_API_URL")) is not None:
-            return cls(url)
-        file = (folder or Path.cwd()) / "prefect.toml"
         try:
-            return cls(str(tomllib.loads(file.read_text(encoding="utf-8"))["api"]["url"]))
-        except (OSError, ValueError, KeyError, TypeError):
+            return cls(prefect_address(folder or Path.cwd()))
+        except (OSError, ValueError, AttributeError):
             return cls("")
 
     def tell(self, event: Event) -> str:

@@ -5,13 +5,13 @@ Arrives: the server's address. Leaves: whether it is well, whether the worker li
 
 import datetime
 import json
-import os
 import time
-import tomllib
 import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from pitwall.prefect_address import prefect_address
 
 _BUSY, _TRIES = 503, 20
 """What the server answers while its SQLite database is locked, and how often we ask, a second apart."""
@@ -30,13 +30,11 @@ class PrefectServer:
     @classmethod
     def configured(cls, folder: Path) -> "PrefectServer | None":
         """The one that PREFECT_API_URL or prefect.toml in `folder` names, with little patience; None: neither does."""
-        api = os.environ.get("PREFECT_API_URL", "")
-        if not api and (file := folder / "prefect.toml").is_file():
-            api = tomllib.loads(file.read_text(encoding="utf-8-sig")).get("api", {}).get("url", "")
+        api = prefect_address(folder)
         if not api:
             return None
         server = cls(0)
-        server.api = api.rstrip("/")
+        server.api = api
         server.ui = server.api.removesuffix("/api")
         server.timeout = 1.0
         return server
