@@ -19,9 +19,9 @@ from warehouse import tables as t
 from warehouse.catalog import Catalog
 from warehouse.catalog_copy import copy_catalog, open_copy, remove_copy
 from warehouse.lake import Lake
-from warehouse.marks import CATALOG, alone, is_backup, mark_backup
+from warehouse.marks import alone, is_backup, mark_backup
 from warehouse.named_files import NamedFile, named_files
-from warehouse.paths import Paths, remove_unfinished, whole_file
+from warehouse.paths import CATALOG, Paths, remove_unfinished, whole_file
 
 Progress = Callable[[int, int], None]
 """Called with (files done, files to do)."""

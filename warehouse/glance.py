@@ -13,6 +13,7 @@ from typing import Any
 from schemas.errors import CatalogBusy, LakeDamaged, SettingsRejected
 from schemas.secret import redacted
 from schemas.settings import Settings
+from warehouse.paths import CATALOG
 
 Ask = Callable[[str], list[tuple[Any, ...]]]
 _PATIENCE = 2
@@ -51,7 +52,7 @@ def glance(settings: Settings) -> Iterator[Ask]:
 def catalog_file(settings: Settings) -> Path | None:
     """The catalog's file; None where it is a server's database."""
     if not settings.catalog:
-        return settings.home.absolute() / "catalog.sqlite"
+        return settings.home.absolute() / CATALOG
     scheme, _, rest = settings.catalog.partition(":///")
     return Path(rest.split("?")[0]).absolute() if scheme.startswith("sqlite") and rest else None
 

@@ -8,7 +8,7 @@ from schemas.secret import redacted
 from schemas.settings import Settings
 from warehouse.glance import catalog_file, glance
 from warehouse.marks import refuse_marked
-from warehouse.paths import Paths
+from warehouse.paths import CATALOG, Paths
 
 _IS_MADE = """
 select count(*) from information_schema.tables
@@ -36,7 +36,7 @@ def check_home(settings: Settings) -> None:
     if not any(folder.is_dir() for folder in (paths.experiences, paths.models, paths.rejects)):
         raise NotRegistered(_told(f"home {home} holds no lake"))
     raise LakeDamaged(
-        f"{home / 'catalog.sqlite'}: is gone, though a lake's files lie beside it. Restore it from a backup of the "
+        f"{home / CATALOG}: is gone, though a lake's files lie beside it. Restore it from a backup of the "
         "lake, or name the catalog that knows them: --catalog URL. Nothing else before: it would begin a new one"
     )
 

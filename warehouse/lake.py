@@ -11,7 +11,7 @@ from schemas.errors import SettingsRejected
 from schemas.settings import Settings
 from warehouse.catalog import Catalog
 from warehouse.marks import refuse_marked
-from warehouse.paths import Paths
+from warehouse.paths import CATALOG, Paths
 
 
 @dataclass(frozen=True)
@@ -38,5 +38,5 @@ class Lake:
                 f"home {home} cannot be made ({error.strerror}). Give another: --home FOLDER"
             ) from error
         refuse_marked(home, restoring=restoring)
-        url = settings.catalog or sa.URL.create("sqlite", database=str(home / "catalog.sqlite"))
+        url = settings.catalog or sa.URL.create("sqlite", database=str(home / CATALOG))
         return cls(settings, Paths(home), Catalog.open(url))

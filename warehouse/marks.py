@@ -14,8 +14,6 @@ from schemas.errors import SettingsRejected, StorageBusy
 from warehouse.outside_file import put_outside
 from warehouse.paths import sync_folder, what_helps
 
-CATALOG = "catalog.sqlite"
-"""Of a backup, and of a home without another catalog; a backup gets it last."""
 _BACKUP, _RESTORE = "BACKUP.txt", "RESTORING.txt"
 _BACKUP_SAYS = b"A backup of a lake: pitwall --home NEW restore THIS_FOLDER\n"
 

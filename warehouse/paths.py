@@ -18,6 +18,8 @@ from urllib.parse import quote
 
 from schemas.errors import StorageBusy
 
+CATALOG = "catalog.sqlite"
+"""Of a backup, and of a home without another catalog; a backup gets it last."""
 _UNFINISHED = re.compile(r"pitwall-[0-9a-f]{32}\.tmp")
 
 

@@ -12,9 +12,9 @@ from schemas.errors import LakeDamaged, SettingsRejected, StorageBusy
 from warehouse.backup import PROOF, TAKEN, BackupReport, Progress
 from warehouse.catalog_copy import copy_catalog, filled, holds, open_copy, refuse_filled, remove_copy
 from warehouse.lake import Lake
-from warehouse.marks import CATALOG, alone, end_restore, is_backup, mark_restore, restore_begun
+from warehouse.marks import alone, end_restore, is_backup, mark_restore, restore_begun
 from warehouse.named_files import NamedFile, named_files
-from warehouse.paths import Paths, whole_file
+from warehouse.paths import CATALOG, Paths, whole_file
 
 _SHOWN = 10
 

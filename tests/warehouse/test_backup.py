@@ -20,7 +20,8 @@ from warehouse.collection import collect
 from warehouse.compaction import compact
 from warehouse.ingest import ingest
 from warehouse.lake import Lake
-from warehouse.marks import CATALOG, alone, restore_begun
+from warehouse.marks import alone, restore_begun
+from warehouse.paths import CATALOG
 from warehouse.registry import publish, read_file
 from warehouse.rejects import raw, rejects
 from warehouse.restore import restore
