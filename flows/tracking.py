@@ -5,6 +5,7 @@ version stands in any case, and can be sent again.
 """
 
 from collections.abc import Callable
+from functools import cache, partial
 
 from flows.tracker import Account, Tracker
 from schemas.errors import PitwallError, TrackerBusy
@@ -43,7 +44,8 @@ def track(lake: Lake, version: int | str) -> dict[str, str]:
 
 def track_published(lake: Lake, version: int) -> tuple[str, ...]:
     """The same after publishing: what goes wrong becomes a note, since the version stands."""
-    return _noted(lake, lambda tracker: tracker.send(account(lake, version)), f"pitwall models track {version}")
+    told = cache(partial(account, lake, version))  # files are read once, and only where somebody is to be told
+    return _noted(lake, lambda tracker: tracker.send(told()), f"pitwall models track {version}")
 
 
 def track_aliases(lake: Lake) -> tuple[str, ...]:
