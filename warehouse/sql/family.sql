@@ -1,6 +1,6 @@
 -- Which version came from which, and how was each judged last?
 --
--- As the question versions, but quick: no rollout is read.
+-- As the question versions, but it names no view over partitions, so it answers where these are gone too.
 -- Columns:
 --   version          model version
 --   parent           version it went on from
