@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flows.landing import bring_in
 from flows.reporter import Reporter
+from schemas.counted import counted
 from schemas.errors import RolloutRejected
 from warehouse.ingest_report import IngestReport
 from warehouse.lake import Lake
@@ -30,8 +31,7 @@ def import_dataset(lake: Lake, place: Path | str, report: Reporter, *, retry_rej
     folder = dataset_folder(place)
     twice = copies(lake, folder)
     files = report.stage("read", _unfold, lake, folder, twice)
-    counted = f"{len(twice):,} episode{'s' * (len(twice) != 1)}"
-    told = f"{counted} came from rollouts of this very lake, and would be trained on twice"
+    told = f"{counted(len(twice), 'episode')} came from rollouts of this very lake, and would be trained on twice"
     if not files and twice:
         raise RolloutRejected(
             f"{place}: {told}. Bring them into another home: pitwall --home OTHER ingest --minari {place}"

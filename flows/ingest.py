@@ -17,6 +17,7 @@ from flows.landing import bring_in
 from flows.landing import summary as one_line
 from flows.prefect_reporter import PrefectReporter
 from flows.schedule import is_scheduled, missed
+from schemas.counted import counted
 from schemas.settings import Settings
 from warehouse import lineage
 from warehouse.ingest_report import IngestReport
@@ -75,7 +76,7 @@ def _nothing_there(folder: Path | None, settings: Settings) -> str:
 
 
 def _count(came: IngestReport) -> str:
-    rollouts = f"{len(came.accepted):,} rollout{'' if len(came.accepted) == 1 else 's'}"
+    rollouts = counted(len(came.accepted), "rollout")
     return f"{rollouts}, some rejected" if came.rejected else rollouts
 
 

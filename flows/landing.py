@@ -9,6 +9,7 @@ from pathlib import Path
 from flows import events
 from flows.attributing import attribute
 from flows.reporter import Reporter
+from schemas.counted import counted
 from warehouse.ingest import ingest
 from warehouse.ingest_report import IngestReport
 from warehouse.lake import Lake
@@ -52,17 +53,13 @@ def summary(came: IngestReport, told: Container[str] = ()) -> str:
     """One line that accounts for every file; of what is passed over as before, only for files not in `told`."""
     before, ignored = (sum(path not in told for path in paths) for paths in (came.known_rejects, came.ignored))
     parts = [
-        f"{_count(len(came.accepted), 'rollout')} with {came.experiences:,} experiences in",
+        f"{counted(len(came.accepted), 'rollout')} with {came.experiences:,} experiences in",
         f"{len(came.known)} in the lake already" if came.known else "",
-        _count(len(came.duplicates), "duplicate") if came.duplicates else "",
-        f"{_count(len(came.rejected_files), 'file')} rejected" if came.rejected_files else "",
-        f"{_count(sum(map(len, came.rejected_rows.values())), 'row')} rejected" if came.rejected_rows else "",
+        counted(len(came.duplicates), "duplicate") if came.duplicates else "",
+        f"{counted(len(came.rejected_files), 'file')} rejected" if came.rejected_files else "",
+        f"{counted(sum(map(len, came.rejected_rows.values())), 'row')} rejected" if came.rejected_rows else "",
         f"{before} rejected before" if before else "",
         f"{len(came.left)} left for the next time" if came.left else "",
         f"{ignored} ignored" if ignored else "",
     ]
     return "; ".join(part for part in parts if part)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -5,6 +5,8 @@ Arrives: what an ingest or a training did. Leaves: pairs of name and text, for a
 
 from typing import TYPE_CHECKING, Any
 
+from schemas.counted import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -71,9 +73,8 @@ def version_line(report: "TrainReport") -> str:
     metrics, published = report.metrics, report.published
     assert published is not None
     start = "a clone of the recorded behaviour" if report.parent is None else f"version {report.parent}"
-    rollouts = len(report.window.rollouts)
     return (
-        f"version {published.version} from {start}: {rollouts:,} {'rollout' if rollouts == 1 else 'rollouts'}, "
+        f"version {published.version} from {start}: {counted(len(report.window.rollouts), 'rollout')}, "
         f"{metrics['rows_trained']:,} experiences, mean return {metrics['return_mean']:.2f}, KL {metrics['kl']:.4f}, "
         f"clip fraction {metrics['clip_fraction']:.3f}, ratio at start {_ratio(report)}, "
         f"exports agree within {max(published.parity.values()):.1e}"

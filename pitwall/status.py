@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from pitwall import plain, session
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from warehouse.lake import Lake
@@ -74,10 +75,9 @@ def _flows() -> dict[str, Any]:
 
 def _lake(found: "Overview") -> str:
     files, rows = found.rejected_files, found.rejected_rows
-    refused = f"{files:,} file{'s' * (files != 1)} and {rows:,} row{'s' * (rows != 1)} rejected (pitwall rejects)"
+    refused = f"{counted(files, 'file')} and {counted(rows, 'row')} rejected (pitwall rejects)"
     nothing = not found.rejected_files and not found.rejected_rows
-    runs = f"{found.runs:,} run{'' if found.runs == 1 else 's'}"
-    size = f"{found.rollouts:,} rollouts of {runs}, {found.experiences:,} experiences"
+    size = f"{found.rollouts:,} rollouts of {counted(found.runs, 'run')}, {found.experiences:,} experiences"
     return f"{size}, {found.bytes / 1e6:,.1f} MB; {'nothing rejected' if nothing else refused}"
 
 

@@ -7,6 +7,7 @@ import typer
 
 from pitwall import answer, completion, plain, session
 from pitwall.sql import FormatOption, LimitOption, OutputOption, form_of
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from warehouse.account import Account
@@ -144,7 +145,7 @@ def _print(told: "Account") -> None:
         for reason, rows in sorted(reasons.items(), key=lambda item: -item[1]):
             table.add_row(f"  - {name}", f"{rows:,}", escape(REASONS.get(reason, reason)))
 
-    step("rows in files", told.in_files, f"{told.files:,} file{'' if told.files == 1 else 's'}")
+    step("rows in files", told.in_files, counted(told.files, "file"))
     less("rejected", told.rejected)
     step("in the lake", told.in_lake)
     step("in the window", told.in_window, f"id {told.window_id[:12]}")
@@ -162,7 +163,7 @@ def _print(told: "Account") -> None:
     if told.rejected_files:
         names = [path.rpartition("/")[2] for path in told.rejected_files]
         shown = ", ".join([*names[:_SHOWN], *(["..."] if len(names) > _SHOWN else [])])
-        count = f"{len(names):,} file{'' if len(names) == 1 else 's'} of these folders"
+        count = f"{counted(len(names), 'file')} of these folders"
         line = f"Not in it: {count}, rejected whole by then, whose rows nobody can count: {shown}; see: pitwall rejects"
         typer.echo(session.shown(line).replace("\n", "\\n"))
     if not told.wrong:

@@ -5,7 +5,8 @@ from typing import Any
 
 from reports.gathered import Gathered
 from reports.part import Missing, Part, Table
-from reports.words import counted, number, signed, span
+from reports.words import number, signed, span
+from schemas.counted import counted
 
 _NAMES = {"score": "score (laps, and 0.001 per m/s)", "progress": "progress (laps)", "speed": "speed (m/s)"}
 

@@ -5,7 +5,8 @@ from typing import Any
 from reports import drawing
 from reports.gathered import Gathered
 from reports.part import Missing, Panel, Part
-from reports.words import counted, number, signed, span
+from reports.words import number, signed, span
+from schemas.counted import counted
 
 _FIGURES = {"return": "Return of an episode", "length": "Length of an episode (steps)"}
 

@@ -3,7 +3,8 @@
 from reports.gathered import Gathered
 from reports.part import Missing, Part, Table
 from reports.update import untrained
-from reports.words import counted, number
+from reports.words import number
+from schemas.counted import counted
 
 
 def health(gathered: Gathered) -> Part:

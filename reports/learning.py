@@ -6,7 +6,8 @@ from reports import drawing
 from reports.gathered import Gathered
 from reports.part import Missing, Panel, Part
 from reports.update import unrecorded, untrained
-from reports.words import counted, number
+from reports.words import number
+from schemas.counted import counted
 
 _CURVES = {
     "policy_loss": "Policy loss",

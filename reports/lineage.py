@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from reports import drawing
 from reports.gathered import Gathered
 from reports.part import Panel, Part
-from reports.words import counted
+from schemas.counted import counted
 
 _ANCESTORS, _BESIDE = 6, 3
 """How many are drawn: in line before the version; children of it, and other children of its parent."""

@@ -7,7 +7,8 @@ from reports import drawing
 from reports.gathered import Gathered
 from reports.part import Missing, Panel, Part, Table
 from reports.update import untrained
-from reports.words import counted, number, share
+from reports.words import number, share
+from schemas.counted import counted
 
 
 def training_data(gathered: Gathered) -> Part:

@@ -7,7 +7,8 @@ from reports.episodes import mean_of
 from reports.gathered import Gathered
 from reports.part import Missing
 from reports.usual import USUAL
-from reports.words import counted, signed, span
+from reports.words import signed, span
+from schemas.counted import counted
 
 
 @dataclass(frozen=True)

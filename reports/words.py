@@ -35,8 +35,3 @@ def share(value: float) -> str:
 def span(low: float | None, high: float | None) -> str:
     """An interval."""
     return "no interval" if low is None or high is None else f"{number(low)} to {number(high)}"
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 rollout`, `5 rollouts`."""
-    return f"{count:,} {noun}" + ("" if count == 1 else "s")
