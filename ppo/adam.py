@@ -21,19 +21,31 @@ class Adam:
         self.flat, self.eps, self.steps = flat, eps, 0
         self.first, self.second = torch.zeros_like(flat), torch.zeros_like(flat)
         self.denominator = torch.empty_like(flat)
+        self.first_bias, self.second_bias = flat.new_zeros(()), flat.new_zeros(())
+        """() 1 - beta_1^t and (1 - beta_2^t)^(-1/2) of the step that was begun."""
 
-    @torch.no_grad()
     def step(self, gradient: Tensor, learning_rate: Tensor, max_norm: float) -> Tensor:
         """Clips the gradient (P,) to `max_norm` in place and applies it; returns the norm before (), on the device."""
+        self.begin()
+        return self.apply(gradient, learning_rate, max_norm)
+
+    def begin(self) -> None:
+        """Counts a step: all of it that is not a tensor's work, which `apply` is."""
+        self.steps += 1
+        self.first_bias.fill_(1 - BETA_1**self.steps)
+        self.second_bias.fill_((1 - BETA_2**self.steps) ** -0.5)
+
+    @torch.no_grad()
+    def apply(self, gradient: Tensor, learning_rate: Tensor, max_norm: float) -> Tensor:
+        """The rest of `step`."""
         norm: Tensor = torch.linalg.vector_norm(gradient)
         gradient.mul_((max_norm / (norm + 1e-6)).clamp_(max=1.0))
-        self.steps += 1
         self.first.lerp_(gradient, 1 - BETA_1)
         self.second.mul_(BETA_2).addcmul_(gradient, gradient, value=1 - BETA_2)
         torch.sqrt(self.second, out=self.denominator)
-        self.denominator.mul_((1 - BETA_2**self.steps) ** -0.5).add_(self.eps)
+        self.denominator.mul_(self.second_bias).add_(self.eps)
         torch.div(self.first, self.denominator, out=self.denominator)
-        self.flat.sub_(self.denominator.mul_(learning_rate / (1 - BETA_1**self.steps)))
+        self.flat.sub_(self.denominator.mul_(learning_rate / self.first_bias))
         return norm
 
     def to_safetensors(self, learning_rate: float) -> bytes:

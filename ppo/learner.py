@@ -16,19 +16,19 @@ import torch
 from torch import Tensor
 
 from ppo import loss
-from ppo.adam import Adam
 from ppo.batch import Batch
 from ppo.device import one_thread_if_small, repeatable
 from ppo.estimate import Estimate
 from ppo.gae import gae
-from ppo.gradient import Gradient
 from ppo.group import ALONE, Group
 from ppo.minibatch import Minibatch, figures, in_minibatches, standardised
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
+from ppo.recording import Recorded, cuda_graph
 from ppo.reference import Reference
 from ppo.return_scale import ReturnScale
 from ppo.sources import Source, judge
+from ppo.step import Step, Told
 from schemas.errors import TrainingStopped
 from schemas.training import TrainConfig
 
@@ -69,17 +69,16 @@ def train(
         started = time.perf_counter()
         policy = start(policy, batch, config)
         run = _Run(policy, batch, config, collectors or {}, group)
-        optimizer = Adam(run.flat, config.adam_eps)
-        learning_rate = config.learning_rate
+        optimizer, rate = run.step.adam, run.step.rate
         if optimizer_state is not None:
             restored = optimizer.restore(optimizer_state)
-            learning_rate = restored if config.lr_schedule == "adaptive" else learning_rate
-        rate = torch.tensor(learning_rate, device=device)
+            if config.lr_schedule == "adaptive":
+                rate.fill_(restored)
         curves: list[dict[str, float]] = []
         for epoch in range(config.epochs):
             if epoch and config.recompute_advantages:
                 run.estimate()
-            curves.append(run.epoch(epoch, optimizer, rate))
+            curves.append(run.epoch(epoch))
             if progress is not None:
                 progress(epoch + 1, config.epochs, curves[-1])
             if config.target_kl and config.lr_schedule != "adaptive" and curves[-1]["kl"] > 1.5 * config.target_kl:
@@ -135,10 +134,7 @@ class _Run:
     ) -> None:
         self.batch, self.config, self.policy, self.group = batch, config, policy, group
         self.flat = policy.flat.to(batch.observations.device, copy=True)
-        self.shared = self.flat.new_zeros(len(self.flat) + 1)
-        """(P + 1,) what processes make means of, at once: the gradient, and the KL where it rules the step size."""
-        self.gradient, self.kl = self.shared[:-1], self.shared[-1]
-        self.parameters, gradients = (views(flat, policy.sizes, policy.actions) for flat in (self.flat, self.gradient))
+        self.parameters = views(self.flat, policy.sizes, policy.actions)
         self.log_std = self.parameters.log_std
         observations = batch.observations
         self.observations = observations if policy.normaliser is None else policy.normaliser(observations)
@@ -146,8 +142,9 @@ class _Run:
             mean, _ = self._forward(self.observations[: len(batch)])
             # The engine's bounds hold from the first step on; the proximal policy is the one that arrived.
             self.reference = Reference.of(policy, mean, batch, config, collectors)
-        mass = self.reference.clamped is not None
-        self.fill_gradient = Gradient(self.parameters, gradients, config, policy.mean, mass=mass)
+        self.step = Step(policy, self.flat, config, group, mass=self.reference.clamped is not None)
+        recordable = self.flat.is_cuda and group.size == 1
+        self.take = Recorded(self.step, cuda_graph) if recordable else self.step
         self.sources = judge(self.reference.log_weight, batch, config)
         self.kept = torch.cat([source.rows for source in self.sources if source.trusted] or [batch.version[:0]])
         if not len(self.kept):
@@ -182,27 +179,21 @@ class _Run:
         self.estimated = _gae(self.batch, self.value, next_value, self.config)
 
     @torch.no_grad()
-    def epoch(self, epoch: int, optimizer: Adam, rate: Tensor) -> dict[str, float]:
+    def epoch(self, epoch: int) -> dict[str, float]:
         """Every kept row once; returns the epoch's means over minibatches."""
-        config, count = self.config, math.ceil(len(self.kept) / self.config.batch_size)
+        rate, config, count = self.step.rate, self.config, math.ceil(len(self.kept) / self.config.batch_size)
         order = self.kept[permutation(len(self.kept), config.seed, epoch).to(self.kept.device)]
         columns = self._ordered(order, count)
-        told, log_stds, norms = [], [], []
+        told, log_stds = list[Told](), list[Tensor]()
         sizes = [len(rows) for rows in order.tensor_split(count)]
         shares = zip(*(self.group.shares(column, sizes) for column in columns), strict=True)
         for at, (size, rows) in enumerate(zip(sizes, shares, strict=True)):
             if config.lr_schedule == "linear":
                 rate.fill_(config.learning_rate * (1 - (epoch * count + at) / (config.epochs * count)))
             log_stds.append(self.log_std.clone())
-            told.append(self.fill_gradient(Minibatch(*rows)))
-            if config.lr_schedule == "adaptive":
-                self.kl.copy_(loss.approximate_kl(told[-1][0]))
-            self.group.mean(self.shared, len(rows[0]), size)
-            norms.append(optimizer.step(self.gradient, rate, config.max_grad_norm))
-            self.log_std.clamp_(config.log_std_min, config.log_std_max)
-            if config.lr_schedule == "adaptive":
-                _adapt(rate, self.kl, config.target_kl or math.inf)
-        log_ratio, value = (self.group.whole(column, sizes) for column in zip(*told, strict=True))
+            told.append(self.take(Minibatch(*rows), size))
+        log_ratios, values, norms = zip(*told, strict=True)
+        log_ratio, value = (self.group.whole(column, sizes) for column in (log_ratios, values))
         self.in_gradient += len(log_ratio)
         if self.first is None:
             first = order[: sizes[0]]
@@ -293,12 +284,6 @@ def permutation(rows: int, seed: int, epoch: int) -> Tensor:
 
 def _share(log_weight: Tensor) -> float:
     return float(loss.effective_sample_size(log_weight.cpu().double()))
-
-
-def _adapt(rate: Tensor, kl: Tensor, target: float) -> None:
-    """rsl_rl's rule: 1.5 times slower above twice the target, faster below half of it; on the device, nothing waits."""
-    factor = torch.where(kl > 2 * target, 1 / 1.5, torch.where(kl < 0.5 * target, 1.5, 1.0))
-    rate.mul_(factor).clamp_(1e-6, 1e-2)
 
 
 def _all_gated(sources: list[Source]) -> str:
