@@ -18,7 +18,7 @@ from ppo.policy import Policy
 from schemas.training import TrainConfig
 
 GOAL = 1 / 1.2
-ROUNDS = 7
+ROWS, ROUNDS = 2048, 7
 
 
 def rows(device: str = "cpu") -> list[Row]:
@@ -28,7 +28,7 @@ def rows(device: str = "cpu") -> list[Row]:
 
 def _row(batch_size: int, device: str) -> Row:
     config = TrainConfig(batch_size=batch_size, hidden=HIDDEN, min_effective_sample_size=0, max_behaviour_kl=None)
-    policy, batch = Policy.fresh(OBSERVATIONS, ACTIONS, HIDDEN, seed=1), batch_on(device)
+    policy, batch = Policy.fresh(OBSERVATIONS, ACTIONS, HIDDEN, seed=1), batch_on(device, ROWS)
     clock = time.process_time if device == "cpu" else time.perf_counter
     asked = torch.device("cuda")  # for the flags; operators run where the batch is
 

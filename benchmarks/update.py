@@ -1,7 +1,7 @@
-"""One update of PPO (loss, gradient, Adam) beside Stable-Baselines3's and TorchRL's, in the same run.
+"""One update of PPO (loss, gradient, Adam) beside Stable-Baselines3's, TorchRL's and LeanRL's, in the same run.
 
-Same sizes on one thread: 15 observations, 3 actions, two trunks of 128-128, 2048 rows. They take turns, and each
-reports its best round. The floor is the arithmetic of the products at the rate of one large product.
+One thread, the same sizes: 15 observations, 3 actions, two trunks of 128-128, 16 minibatches or more. They take turns, and
+each reports its best round. The floor is the arithmetic of the products at the rate of one large product.
 """
 
 import math
@@ -19,9 +19,17 @@ from ppo.loss import log_prob
 from ppo.policy import Policy
 from schemas.training import TrainConfig
 
-ROWS, OBSERVATIONS, ACTIONS, HIDDEN = 2048, 15, 3, (128, 128)
-GOAL_AT_64 = 1.5
-PEERS = {"stable-baselines3 PPO.train": update_peers.stable_baselines3, "TorchRL ClipPPOLoss": update_peers.torchrl}
+OBSERVATIONS, ACTIONS, HIDDEN = 15, 3, (128, 128)
+PEERS = {
+    "stable-baselines3 PPO.train": update_peers.stable_baselines3,
+    "TorchRL ClipPPOLoss": update_peers.torchrl,
+    "LeanRL's recipe": update_peers.leanrl,
+}
+COMPILED = "ours, compiled"
+GOALS = {("cpu", 64, "stable-baselines3 PPO.train"): 1.5} | {
+    ("cuda", size, "LeanRL's recipe"): 1.0 for size in (64, 256, 1024)
+}
+"""Of ratios, by device, size of minibatch and peer."""
 ROUNDS = 5
 
 
@@ -33,9 +41,12 @@ def rows(device: str = "cpu") -> list[Row]:
 
 
 def _rows(batch_size: int, device: str, products_per_second: float) -> list[Row]:
-    rounds = {"ours": _ours(batch_size, device)}
+    many = max(2048, 16 * batch_size)
+    rounds = {"ours": _ours(batch_size, many, device)}
+    if device == "cuda":
+        rounds[COMPILED] = _ours(batch_size, many, device, compiled=True)
     for name, peer in PEERS.items():
-        if (made := peer(batch_size, ROWS, (OBSERVATIONS, *HIDDEN), ACTIONS, device)) is not None:
+        if (made := peer(batch_size, many, (OBSERVATIONS, *HIDDEN), ACTIONS, device)) is not None:
             rounds[name] = made
     best = dict.fromkeys(rounds, math.inf)
     for _ in range(ROUNDS):
@@ -43,17 +54,19 @@ def _rows(batch_size: int, device: str, products_per_second: float) -> list[Row]
             best[name] = min(best[name], round_())
     floor = 1e3 * floors.of_update(batch_size, OBSERVATIONS, HIDDEN, ACTIONS) / products_per_second
     what, ours, found = f"one update, batch {batch_size}, {device}", best["ours"], []
-    for at, name in enumerate(PEERS):
+    for name in (*PEERS, *(name for name in rounds if name == COMPILED)):
         peer_ms = best.get(name)
         ratio = None if peer_ms is None else peer_ms / ours
-        goal = GOAL_AT_64 if at == 0 and ratio is not None and batch_size == 64 and device == "cpu" else None
+        goal = None if ratio is None else GOALS.get((device, batch_size, name))
         found.append(Row("update", what, ours, name, peer_ms, "ms", ratio, goal, floor, "products"))
     return found
 
 
-def _ours(batch_size: int, device: str) -> Callable[[], float]:
-    config = TrainConfig(batch_size=batch_size, hidden=HIDDEN, min_effective_sample_size=0, max_behaviour_kl=None)
-    policy, batch = Policy.fresh(OBSERVATIONS, ACTIONS, HIDDEN, seed=1), batch_on(device)
+def _ours(batch_size: int, many: int, device: str, *, compiled: bool = False) -> Callable[[], float]:
+    config = TrainConfig(
+        batch_size=batch_size, hidden=HIDDEN, compile=compiled, min_effective_sample_size=0, max_behaviour_kl=None
+    )
+    policy, batch = Policy.fresh(OBSERVATIONS, ACTIONS, HIDDEN, seed=1), batch_on(device, many)
 
     def round_() -> float:
         metrics = train(policy, batch, config).metrics
@@ -62,7 +75,7 @@ def _ours(batch_size: int, device: str) -> Callable[[], float]:
     return round_
 
 
-def batch_on(device: str, rows: int = ROWS) -> Batch:
+def batch_on(device: str, rows: int) -> Batch:
     """Rows of chance, of one segment per 128."""
     import pyarrow as pa
 

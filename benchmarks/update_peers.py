@@ -5,9 +5,12 @@ configuration; advantages are estimated before.
 """
 
 import math
+import os
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
@@ -91,6 +94,64 @@ def torchrl(batch_size: int, rows: int, widths: Sequence[int], actions: int, dev
                 torch.nn.utils.clip_grad_norm_(objective.parameters(), config.max_grad_norm)
                 optimizer.step()
                 optimizer.zero_grad()
+
+    return lambda: _milliseconds(train, device) / updates
+
+
+def leanrl(batch_size: int, rows: int, widths: Sequence[int], actions: int, device: str) -> Callable[[], float] | None:
+    """The recipe of LeanRL's `ppo_continuous_action_torchcompile`: loss, backward pass and Adam are one compiled
+    function, on CUDA replayed by tensordict's `CudaGraphModule`; `widths` as above.
+    """  # noqa: D205
+    if device == "cpu" and shutil.which(os.environ.get("CXX", "c++")) is None:
+        return None
+    try:
+        from tensordict import TensorDict
+        from tensordict.nn import CudaGraphModule, TensorDictModule
+    except ImportError:
+        return None
+    config = TrainConfig()
+    assert config.value_clip is not None
+    value_clip = config.value_clip
+    actor, critic = _network(widths, actions).to(device), _network(widths, 1).to(device)
+    log_std = torch.nn.Parameter(torch.zeros(1, actions, device=device))
+    parameters = [*actor.parameters(), *critic.parameters(), log_std]
+    rate = torch.tensor(config.learning_rate, device=device)
+    optimizer = torch.optim.Adam(parameters, lr=rate, eps=config.adam_eps, capturable=device == "cuda")
+
+    def update(*columns: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        observation, action, log_prob, advantage, target, recorded = columns
+        optimizer.zero_grad()
+        normal: Any = torch.distributions.Normal(
+            actor(observation), log_std.exp().expand_as(action), validate_args=False
+        )
+        value, entropy = critic(observation).view(-1), normal.entropy().sum(1).mean()
+        log_ratio = normal.log_prob(action).sum(1) - log_prob
+        ratio = log_ratio.exp()
+        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        surrogate = torch.min(ratio * advantage, ratio.clamp(1 - config.clip, 1 + config.clip) * advantage).mean()
+        near = recorded + (value - recorded).clamp(-value_clip, value_clip)
+        error = torch.max((value - target).square(), (near - target).square()).mean() / 2
+        (config.value_coef * error - surrogate - config.entropy_coef * entropy).backward()
+        norm = torch.nn.utils.clip_grad_norm_(parameters, config.max_grad_norm)
+        optimizer.step()
+        with torch.no_grad():
+            kl, clipped = (ratio - 1 - log_ratio).mean(), ((ratio - 1).abs() > config.clip).float().mean()
+        return surrogate.detach(), error.detach(), kl, clipped, norm
+
+    names = ["observation", "action", "log_prob", "advantage", "target", "recorded"]
+    told = ["surrogate", "error", "kl", "clipped", "norm"]
+    step: Any = torch.compile(TensorDictModule(update, in_keys=names, out_keys=told))
+    if device == "cuda":
+        step = CudaGraphModule(step)
+    shapes = ((rows, widths[0]), (rows, actions), *[(rows,)] * 4)
+    columns = (torch.randn(shape, device=device) for shape in shapes)
+    data = TensorDict(dict(zip(names, columns, strict=True)), [rows])
+    updates = config.epochs * math.ceil(rows / batch_size)
+
+    def train() -> None:
+        for _ in range(config.epochs):
+            for chosen in torch.split(torch.randperm(rows, device=device), batch_size):
+                step(data[chosen], tensordict_out=TensorDict())
 
     return lambda: _milliseconds(train, device) / updates
 

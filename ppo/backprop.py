@@ -23,7 +23,8 @@ class Backprop:
     @torch.no_grad()
     def forward(self, observations: Tensor) -> tuple[Tensor, Tensor]:
         """(B, O) -> mean (B, U), value (B,)."""
-        parameters, buffers = self.parameters, self._for(len(observations))
+        self.reserve(len(observations))
+        parameters, buffers = self.parameters, self._buffers[len(observations)]
         hidden = buffers.hidden
         below = observations.expand(2, -1, -1)
         for weight, bias, out in zip(parameters.weights, parameters.biases, hidden, strict=True):
@@ -40,7 +41,7 @@ class Backprop:
 
         `of_mean` is used up.
         """
-        parameters, gradients, buffers = self.parameters, self.gradients, self._for(len(observations))
+        parameters, gradients, buffers = self.parameters, self.gradients, self._buffers[len(observations)]
         linear = of_mean
         if self.activation == "tanh":
             linear.addcmul_(linear, mean.square(), value=-1)  # d tanh x = 1 - tanh^2 x
@@ -59,10 +60,10 @@ class Backprop:
             if at:
                 above = torch.bmm(above, parameters.weights[at].mT, out=buffers.slope[at - 1])
 
-    def _for(self, rows: int) -> "_Buffers":
+    def reserve(self, rows: int) -> None:
+        """Allocates what minibatches of so many rows take, once; `forward` does it too."""
         if rows not in self._buffers:
             self._buffers[rows] = _Buffers(self.parameters, rows)
-        return self._buffers[rows]
 
 
 class _Buffers:

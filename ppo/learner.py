@@ -19,6 +19,7 @@ from ppo import loss
 from ppo.batch import Batch
 from ppo.device import one_thread_if_small, repeatable
 from ppo.estimate import Estimate
+from ppo.fusing import Fused
 from ppo.gae import gae
 from ppo.group import ALONE, Group
 from ppo.minibatch import Minibatch, figures, in_minibatches, standardised
@@ -142,7 +143,8 @@ class _Run:
             mean, _ = self._forward(self.observations[: len(batch)])
             # The engine's bounds hold from the first step on; the proximal policy is the one that arrived.
             self.reference = Reference.of(policy, mean, batch, config, collectors)
-        self.step = Step(policy, self.flat, config, group, mass=self.reference.clamped is not None)
+        made = Fused if config.compile else Step
+        self.step = made(policy, self.flat, config, group, mass=self.reference.clamped is not None)
         recordable = self.flat.is_cuda and group.size == 1
         self.take = Recorded(self.step, cuda_graph) if recordable else self.step
         self.sources = judge(self.reference.log_weight, batch, config)

@@ -52,6 +52,10 @@ class Step:
         self.adam.begin()
         return self.act(rows, of)
 
+    def reserve(self, rows: int) -> None:
+        """Allocates what minibatches of so many rows take; `act` does it too."""
+        self.gradient.backprop.reserve(rows)
+
     @property
     def state(self) -> tuple[Tensor, ...]:
         """Every tensor that `act` changes and the next step reads."""

@@ -36,6 +36,8 @@ class TrainConfig(BaseModel):
     processes: Count = 1
     """Processes on this machine that share every minibatch by rows, each with its part of the cores, or a GPU of its
     own; the result is the same but for the order of sums. Worth their start for large minibatches only."""
+    compile: bool = False
+    """Fuse the operators of a step by torch.compile. Takes half a minute at the start: for long updates on a GPU."""
 
     learning_rate: Positive = 3e-4
     """Adam's step size at the start of the update."""
@@ -114,6 +116,8 @@ class TrainConfig(BaseModel):
             raise ValueError(f"log_std bounds leave the engine's range [{low:.4f}, {high:.4f}]: it would not load them")
         if self.lr_schedule == "adaptive" and self.target_kl is None:
             raise ValueError("lr_schedule adaptive needs target_kl, e.g. 0.01")
+        if self.compile and self.processes > 1:
+            raise ValueError("compile takes one process: a sum over several is not compiled")
         return self
 
 

@@ -1,0 +1,76 @@
+"""Steps that are compiled against steps that are taken."""
+
+import shutil
+
+import pytest
+import torch
+
+from ppo.fusing import Fused
+from ppo.policy import Policy
+from ppo.recording import Recorded, cuda_graph
+from schemas.errors import TrainingStopped
+from schemas.training import TrainConfig
+from tests.ppo.test_gradient import ACTIONS, OBSERVATIONS
+from tests.ppo.test_recording import CONFIGS, SIZES, step, walked
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
+
+
+def fused(config, backend="inductor", device="cpu"):
+    policy = Policy.fresh(OBSERVATIONS, ACTIONS, (16, 16), seed=3)
+    return Fused(policy, policy.flat.to(device, copy=True), config, mass=True, backend=backend)
+
+
+def agree(one, other):
+    """But for rounding, of which ten steps make more than one."""
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_compiled_before():
+    torch.compiler.reset()
+    yield
+    torch.compiler.reset()
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_a_step_is_one_graph_without_a_break(config):
+    eager, compiled = step(config), fused(config, "eager")
+    agree(walked(eager), walked(compiled))
+    agree(eager.state, compiled.state)
+
+
+def test_it_is_compiled_once_for_each_size_however_many_updates_follow():
+    counter = torch._dynamo.testing.CompileCounter()
+    for _ in range(12):  # more than torch compiles one function by default
+        walked(fused(TrainConfig(), counter))
+    assert counter.frame_count == len(set(SIZES))
+
+
+def test_more_configurations_than_torch_keeps_are_compiled_all_the_same():
+    with torch._dynamo.config.patch(recompile_limit=2):
+        for clip in (0.1, 0.2, 0.3):
+            config = TrainConfig(clip=clip)
+            agree(walked(fused(config, "eager")), walked(step(config)))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler is here")
+def test_fused_operators_differ_in_rounding_only():
+    agree(walked(step(TrainConfig())), walked(fused(TrainConfig())))
+
+
+def test_without_a_compiler_the_message_says_what_to_do():
+    from torch._inductor import config as inductor
+
+    advice = pytest.raises(TrainingStopped, match=r"compile: .*no-such-compiler.* or train without compile")
+    with inductor.patch({"cpp.cxx": (None, "no-such-compiler")}), advice:
+        walked(fused(TrainConfig()))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_cuda_graph_replays_a_fused_step(caplog):
+    compiled, replayed = fused(TrainConfig(), device="cuda"), Recorded(fused(TrainConfig(), device="cuda"), cuda_graph)
+    agree(walked(compiled, "cuda"), walked(replayed, "cuda"))
+    assert all(replayed.recordings.values())
+    assert not caplog.records
