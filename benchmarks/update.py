@@ -1,7 +1,7 @@
 """One update of PPO (loss, gradient, Adam) beside Stable-Baselines3's, TorchRL's and LeanRL's, in the same run.
 
-One thread, the same sizes: 15 observations, 3 actions, two trunks of 128-128, 16 minibatches or more. They take turns, and
-each reports its best round. The floor is the arithmetic of the products at the rate of one large product.
+One thread, the same sizes: 15 observations, 3 actions, two trunks of 128-128, 16 minibatches or more. They take turns,
+and each reports its best round. The floor is the arithmetic of the products at the rate of one large product.
 """
 
 import math

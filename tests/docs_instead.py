@@ -105,6 +105,9 @@ INSTEAD: dict[str, Instead] = {
     "python -m benchmarks --only gae --device cuda --gold FILE": Instead(
         why="needs a GPU", run="python -m benchmarks --only gae --device cuda --gold FILE --help"
     ),
+    "python -m benchmarks --only update --device cuda": Instead(
+        why="needs a GPU", run="python -m benchmarks --only update --device cuda --help"
+    ),
     "python -m benchmarks.proofs PROOF": _PROOFS,
     "python -m benchmarks.proofs speed": Instead(why="takes minutes", run="python -m benchmarks.proofs speed --help"),
     "python -m benchmarks.proofs report": Instead(
