@@ -75,7 +75,7 @@ def _fit(
     gradient = torch.zeros_like(flat)
     parameters, gradients = (views(tensor, policy.sizes, policy.actions) for tensor in (flat, gradient))
     backprop, optimizer = Backprop(parameters, gradients, policy.mean), Adam(flat, config.adam_eps)
-    rate = torch.tensor(config.clone_learning_rate, device=flat.device)
+    rate = flat.new_tensor(config.clone_learning_rate)
     observations = batch.observations if policy.normaliser is None else policy.normaliser(batch.observations)
     recorded = batch.value / policy.unit
     spread = recorded[rows].var(correction=0).clamp(min=1e-6)

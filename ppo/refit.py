@@ -146,7 +146,7 @@ def _fit(
     gradient = torch.zeros_like(flat)
     parameters, gradients = (views(tensor, policy.sizes, policy.actions) for tensor in (flat, gradient))
     backprop, optimizer = Backprop(parameters, gradients, policy.mean), Adam(flat, config.adam_eps)
-    rate = torch.tensor(config.clone_learning_rate, device=flat.device)
+    rate = flat.new_tensor(config.clone_learning_rate)
     count = math.ceil(len(rows) / BATCH)
     epochs = max(config.clone_epochs, math.ceil(config.clone_updates / count))
     best, best_error = (flat.clone(), batch.reward), math.inf

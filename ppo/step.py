@@ -38,7 +38,7 @@ class Step:
         """`mass`: actions at a clamp count by the mass beyond it."""
         self.config, self.group = config, group
         self.adam = Adam(flat, config.adam_eps)
-        self.rate = torch.tensor(config.learning_rate, device=flat.device)
+        self.rate = flat.new_tensor(config.learning_rate)
         """() of the next step; the adaptive schedule moves it."""
         self.shared = flat.new_zeros(len(flat) + 1)
         """(P + 1,) what processes make means of, at once: the gradient, and the KL where it rules the step size."""
