@@ -51,7 +51,8 @@ def write_partition(paths: Paths, run: str, frame: pl.DataFrame, space: Space, t
         StorageBusy: the disk is full or the folder cannot be written.
     """
     buffer = io.BytesIO()
-    frame.write_parquet(buffer, compression="zstd", compression_level=1, row_group_size=ROWS_PER_GROUP)
+    # float32 hardly shrinks: zstd would save a seventh of the bytes, and take four times as long to unpack
+    frame.write_parquet(buffer, compression="lz4", row_group_size=ROWS_PER_GROUP)
     content = buffer.getbuffer()
     identity = hashlib.sha256(content).hexdigest()
     target = paths.partition(run, identity)

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
@@ -187,6 +188,19 @@ def _followers(lake: Lake, ids: Sequence[str]) -> list[str]:
 
 
 def _table(lake: Lake, parts: list[_Part]) -> pa.Table:
+    parts, frame = _read(lake, parts)
+    stretches = _Stretches(parts, frame["agent_index"].to_numpy())
+    rows = frame[stretches.rows()]
+    table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+    facts = pl.DataFrame([_columns(part.facts) for part in parts], _FACTS, orient="row")[stretches.part]
+    for name, values in zip(_FACTS, facts.to_arrow(compat_level=pl.CompatLevel.oldest()).columns, strict=True):
+        runs = pa.RunEndEncodedArray.from_arrays(pa.array(stretches.end), values.combine_chunks())
+        table = table.append_column(name, pc.run_end_decode(runs))
+    return table.append_column("noise_scale", pa.array(stretches.noise(rows["step"].to_numpy()), from_pandas=True))
+
+
+def _read(lake: Lake, parts: list[_Part]) -> tuple[list[_Part], pl.DataFrame]:
+    """The parts as they lie in the files, and their rows in one chunk: it is gathered from faster than many."""
     by_file: dict[tuple[str, str], list[_Part]] = defaultdict(list)
     for part in parts:
         by_file[part.place.path, part.place.sha256].append(part)
@@ -196,16 +210,7 @@ def _table(lake: Lake, parts: list[_Part]) -> pa.Table:
         parts += members
         ranges = [(place.first_row, place.rows) for _, place in members]
         frames.append(read_ranges(lake.paths, path, sha256, ranges, _LEFT_OUT))
-    frame = pl.concat(frames, how="diagonal")
-    slices = _Slices(parts, frame["agent_index"].to_numpy())
-    order = slices.order()
-    part_of_row = slices.part[slices.of_row][order]
-    facts = pl.DataFrame([_columns(part.facts) for part in parts], _FACTS, orient="row")
-    noise = slices.noise(frame["step"].to_numpy())[order]
-    table = pl.concat([frame[order], facts[part_of_row]], how="horizontal").with_columns(
-        noise_scale=pl.Series(noise).fill_nan(None)
-    )
-    return table.to_arrow(compat_level=pl.CompatLevel.oldest())
+    return parts, pl.concat(frames, how="diagonal", rechunk=True)
 
 
 def _columns(of: RolloutFacts) -> tuple[object, ...]:
@@ -213,37 +218,40 @@ def _columns(of: RolloutFacts) -> tuple[object, ...]:
     return (*known, of.rollout_id, of.in_window)
 
 
-class _Slices:
-    """Stretches of rows of one agent in one rollout, as they lie in the files: sorted by step."""
+class _Stretches:
+    """Rows of one agent in one rollout, as they lie in the files: sorted by step.
+
+    In order of run, agent and position; of a rollout outside the window each agent's first row.
+    """
 
     def __init__(self, parts: list[_Part], agent: NDArray[np.int32]) -> None:
         self.parts = parts
         of_part = np.repeat(np.arange(len(parts)), [part.place.rows for part in parts])
-        begins = np.flatnonzero(np.diff(of_part, prepend=-1).astype(bool) | np.diff(agent, prepend=-1).astype(bool))
-        self.begin = begins
-        self.length = np.diff(begins, append=len(agent))
-        self.part = of_part[begins]
-        self.agent = agent[begins]
-        self.of_row = np.repeat(np.arange(len(begins)), self.length)
+        begin = np.flatnonzero(np.diff(of_part, prepend=-1).astype(bool) | np.diff(agent, prepend=-1).astype(bool))
+        part = of_part[begin]
+        run = np.unique([part.facts.run_id for part in parts], return_inverse=True)[1]
+        position = np.array([part.facts.position for part in parts])
+        whole = np.array([part.facts.in_window for part in parts])
+        order = np.lexsort((position[part], agent[begin], run[part]))
+        self.begin, self.part = begin[order], part[order]
+        """In the files' rows, and among the parts."""
+        self.agent = agent[self.begin]
+        self.length = np.where(whole[self.part], np.diff(begin, append=len(agent))[order], 1)
+        self.end = np.cumsum(self.length)
+        """In the ordered rows."""
 
-    def order(self) -> NDArray[np.int64]:
-        """Rows by run, agent, position and step; of a rollout outside the window each agent's first."""
-        run = np.unique([part.facts.run_id for part in self.parts], return_inverse=True)[1]
-        position = np.array([part.facts.position for part in self.parts])
-        whole = np.array([part.facts.in_window for part in self.parts])
-        stretches = [
-            np.arange(self.begin[s], self.begin[s] + (self.length[s] if whole[self.part[s]] else 1))
-            for s in np.lexsort((position[self.part], self.agent, run[self.part]))
-        ]
-        return np.concatenate(stretches)
+    def rows(self) -> NDArray[np.int64]:
+        """Of each ordered row its number among the files' rows."""
+        moved: NDArray[np.int64] = np.repeat(self.begin + self.length - self.end, self.length)
+        return np.arange(len(moved)) + moved
 
     def noise(self, step: NDArray[np.int32]) -> NDArray[np.float64]:
-        """The noise factor of every row: that of the last segment which began at or before its step, else NaN."""
+        """The noise factor of every ordered row: that of the last segment which began at or before its step, or NaN."""
         factor = np.full(len(step), np.nan)
         place = {(part, agent): s for s, (part, agent) in enumerate(zip(self.part, self.agent, strict=True))}
         for number, part in enumerate(self.parts):
             for agent, first_step, scale in sorted(part.facts.noise):
                 if (s := place.get((number, agent))) is not None:
-                    rows = slice(self.begin[s], self.begin[s] + self.length[s])
+                    rows = slice(self.end[s] - self.length[s], self.end[s])
                     factor[rows][step[rows] >= first_step] = scale
         return factor

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 import sqlalchemy as sa
 
@@ -41,6 +42,8 @@ def test_a_lake_of_an_earlier_release_opens_with_everything_that_was_in_it(catal
             assert new <= {None}, name
         with lake.catalog.read() as connection:
             assert connection.scalar(sa.text("select version_num from alembic_version")) == REVISION
+        files = [pq.read_metadata(path) for path in lake.paths.experiences.rglob("*.parquet")]
+        assert {file.row_group(0).column(0).compression for file in files} == {"ZSTD"}, "today's are LZ4"
         _read_everything(lake)
     finally:
         lake.catalog.engine.dispose()

@@ -158,6 +158,33 @@ def test_rows_are_sorted_and_followed_by_the_first_row_of_each_car(lake, tmp_pat
     assert last["in_window"].to_pylist() == [True] * 9
 
 
+def test_each_row_has_the_facts_of_its_own_rollout_whichever_file_it_lies_in(lake, tmp_path):
+    places = [("b", 0), ("a", 0), ("b", 1), ("a", 1)]
+    ids = {}
+    for start, (run, index) in enumerate(places):  # each lies in a partition of its own
+        path = write(tmp_path / run, index, rows(7, agents=3, start=100 * start))
+        [ids[run, index]] = ingest(lake, [path]).rollouts
+    add_model(lake, 3)
+    known = Verdict(ids["a", 1], 3, "author", "", None, None, ((1, 1, 0.5),))
+    attributions.store(lake, [known, Verdict(ids["b", 0], None, "claim_refuted", "", None, None, ())], 3)
+    wanted = sorted(
+        (run, number % 3, index, number // 3, 100 * start + number)
+        for start, (run, index) in enumerate(places)
+        for number in range(7)
+    )
+    table = window_rows(lake, select(lake, Window(refuted=True)))
+    keys = ("run_id", "agent_index", "rollout_position", "step", "value")
+    assert [tuple(row[key] for key in keys) for row in table.to_pylist()] == wanted
+    for row in table.to_pylist():
+        place = row["run_id"], row["rollout_index"]
+        assert row["rollout_id"] == ids[place] and row["in_window"]
+        assert row["policy_version"] == {("a", 1): 3}.get(place)
+        assert row["verdict"] == {("a", 1): "author", ("b", 0): "claim_refuted"}.get(place)
+        noisy = place == ("a", 1) and row["agent_index"] == 1 and row["step"] >= 1
+        assert row["noise_scale"] == (0.5 if noisy else None)
+    assert {column.num_chunks for column in table.columns} == {1}, "trainers read columns without a copy"
+
+
 def test_of_two_spaces_the_newest_is_taken_and_the_other_told(lake, tmp_path):
     write(tmp_path / "s", 0)
     write(tmp_path / "s", 1, rows(width=31))
