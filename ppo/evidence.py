@@ -17,6 +17,8 @@ from ppo.network import EPS, Prediction
 Array = NDArray[np.float64]
 CROWD = 16
 """Rows of an agent that are enough to see where their roots lie densest."""
+LARGEST = 700.0
+"""A log_prob of minus thousands has a root whose exponential no float64 holds; no factor is as large as this one."""
 TINY = float(np.finfo(np.float64).tiny)
 NEWTON_STEPS = 6
 """They reach float64 from the starts of `_log_roots`; five do."""
@@ -87,7 +89,7 @@ def _log_roots(q: Array, c: Array, actions: int) -> Array:
     for _ in range(NEWTON_STEPS):
         slope = np.expm1(y)
         y -= (slope - y - d[:, None]) / slope
-    roots: Array = 0.5 * (log_share[:, None] - y)
+    roots: Array = np.minimum(0.5 * (log_share[:, None] - y), LARGEST)
     return roots
 
 

@@ -64,3 +64,10 @@ def test_a_row_alone_has_a_rival_and_takes_the_one_that_is_expected():
     assert both[0] == pytest.approx(0.1, rel=1e-12)
     for root in both:
         assert solve_episode(evidence, expected=1.01 * root).scale == pytest.approx(root, rel=1e-12)
+
+
+def test_a_density_beyond_all_numbers_has_a_root_that_is_not():
+    evidence = said([[100.0, 0.0, 0.0]], scale=1.0)  # log_prob -5003: an upper root of e^1667
+    assert evidence.roots[0, 0] == pytest.approx(0.0, abs=1e-12)
+    solution = solve_episode(evidence)
+    assert (solution.scale, solution.rivals) == (pytest.approx(1.0, rel=1e-12), ())
