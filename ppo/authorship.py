@@ -15,6 +15,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ppo import noise
+from ppo.evidence import Evidence
 from ppo.network import Prediction, predict
 from ppo.policy import Policy
 from ppo.sequence import codes, column, ended, followed
@@ -23,13 +24,10 @@ from schemas.space import Space
 Array = NDArray[np.float64]
 Rows = NDArray[np.intp]
 Verdict = Literal["author", "unknown", "claim_refuted", "log_prob_disagrees"]
-CROWD = 16
-"""Rows of an agent that are enough to see where their roots lie densest."""
 PROBES = 48
 """Rows of a rollout on which every candidate is tried first."""
 NEIGHBOURS = 20
 """Episodes on either side that vote where none is sure; over so many the engine's factor falls by a hundredth."""
-EPS = float(np.finfo(np.float32).eps)
 
 
 class Attribution(NamedTuple):
@@ -131,6 +129,7 @@ class _Session:
         self.row_index = column(table, "row_index", np.int64)
         self.predicted: dict[tuple[str, int], Prediction] = {}
         """Of all rows of a rollout, by a version that may be its author."""
+        self.said: dict[tuple[str, int], Evidence] = {}
         self.refuted: dict[str, tuple[int, float]] = {}
         self.apart: set[str] = set()
         """Rollouts whose episodes are solved without their neighbours'."""
@@ -166,6 +165,19 @@ class _Session:
             self.predicted[rollout, version] = predict(self.candidates[version], observations)
         return self.predicted[rollout, version]
 
+    def evidence(self, rollout: str, version: int) -> Evidence:
+        """What the rows of a rollout say about the noise, if a version is its author."""
+        if (rollout, version) not in self.said:
+            rows, log_std = self.rows[rollout], self.candidates[version].parameters.log_std
+            self.said[rollout, version] = Evidence.of(
+                self.actions[rows],
+                self.log_prob[rows],
+                self.prediction(rollout, version),
+                log_std.detach().double().cpu().numpy(),
+                self.agent[rows],
+            )
+        return self.said[rollout, version]
+
     def _value_agrees(self, prediction: Prediction, rows: Rows) -> NDArray[np.bool_]:
         agrees: NDArray[np.bool_] = np.abs(prediction.value - self.value[rows]) <= noise.SIGMAS * prediction.value_error
         return agrees
@@ -192,17 +204,12 @@ class _Session:
             found.agrees[name] = bool(relative[self.rows[name]].max() <= noise.SIGMAS)
         return found
 
-    def _evidence(self, authors: Mapping[str, int]) -> "noise.Evidence":
-        count, width = self.actions.shape
-        q, c, error = np.zeros(count), np.zeros(count), np.ones(count)
-        for name, version in authors.items():
-            rows, policy = self.rows[name], self.candidates[version]
-            prediction = self.prediction(name, version)
-            log_std = policy.parameters.log_std.detach().double().cpu().numpy()
-            q[rows], c[rows], error[rows] = _equation(
-                self.actions[rows], self.log_prob[rows], prediction, log_std, self.agent[rows]
-            )
-        return noise.Evidence(q, c, error, width)
+    def _evidence(self, authors: Mapping[str, int]) -> Evidence:
+        """Of every row that has an author."""
+        whole = Evidence.blank(*self.actions.shape)
+        for rollout, version in authors.items():
+            whole.put(self.rows[rollout], self.evidence(rollout, version))
+        return whole
 
     def _episodes(self, rollouts: set[str]) -> Iterator[Rows]:
         """Rows of each episode, as far as they are known to be one."""
@@ -261,42 +268,6 @@ class _Session:
 
     def _foreign(self, claim: int | None) -> str:
         return "" if claim in self.registered else ", a count of the collector's own"
-
-
-def _equation(
-    actions: Array, log_prob: Array, prediction: Prediction, log_std: Array, agent: NDArray[np.int64]
-) -> tuple[Array, Array, Array]:
-    """q, c and the standard error of c that float32 leaves (see `noise`)."""
-    width = len(log_std)
-    z = (actions - prediction.mean) / np.exp(log_std)
-    q = np.square(z).sum(axis=1)
-    c = log_prob + log_std.sum() + 0.5 * width * np.log(2 * np.pi)
-    scale = _crowded_root(noise.Evidence(q, c, np.ones(len(c)), width), agent)[:, None]
-    slope = z / np.exp(log_std) / scale**2  # d log_prob / d mean
-    terms = np.square(np.square(z / scale)) + np.square(2 * (log_std + np.log(scale))) + 4
-    rounding = EPS**2 * (terms.sum(axis=1) + np.square(log_prob))
-    return q, c, np.sqrt(np.square(slope * prediction.mean_error).sum(axis=1) + rounding)
-
-
-def _crowded_root(evidence: "noise.Evidence", agent: NDArray[np.int64]) -> Array:
-    """(N,) about the factor of each row's agent, for the sake of errors: where the rows' roots lie densest.
-
-    Not their median: at a clamp rows are far from the mean, and of their two roots either may be the true one.
-    """
-    roots = noise.log_roots(evidence)
-
-    def densest(chosen: Array) -> float:
-        ordered = np.sort(chosen.ravel())
-        few = max(1, len(chosen) // 4)
-        at = int(np.argmin(ordered[few:] - ordered[:-few]))
-        return float(np.exp(np.median(ordered[at : at + few + 1])))
-
-    scale = np.full(len(agent), densest(roots))
-    for one in np.unique(agent):
-        rows = agent == one
-        if rows.sum() >= CROWD:
-            scale[rows] = densest(roots[rows])
-    return scale
 
 
 def _expectations(agents: list[int], solutions: list[noise.Solution]) -> Iterator[tuple[int, float]]:

@@ -7,10 +7,12 @@ Legend: N rows, O observations, U actions.
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ppo.policy import Policy
+from ppo.device import threads
+from ppo.policy import Parameters, Policy
 
 Array = NDArray[np.float64]
 EPS = float(np.finfo(np.float32).eps)
@@ -33,23 +35,32 @@ def predict(policy: Policy, observations: Array) -> Prediction:
     A float32 sum of n products is off by about eps sqrt(n / 12 sum (w h)^2): each partial sum is rounded once.
     """
     parameters = policy.parameters
-    outputs = []
-    heads = ((parameters.mean_weight, parameters.mean_bias), (parameters.value_weight, parameters.value_bias))
-    for trunk, head in enumerate(heads):
-        hidden, variance = observations, np.zeros_like(observations)
-        for weight, bias in zip(parameters.weights, parameters.biases, strict=True):
-            hidden, variance = _dense(hidden, variance, weight[trunk].T, bias[trunk, 0])
-            variance, hidden = variance * (hidden > 0), np.maximum(hidden, 0)
-        outputs.append(_dense(hidden, variance, *head))
-    (linear, variance), (value, value_variance) = outputs
-    mean, mean_variance = linear, variance
+    # A rollout's products take a millisecond each; a second thread without a core of its own is waited for far longer.
+    with torch.no_grad(), threads(1):
+        mean, mean_variance = _trunk(parameters, 0, parameters.mean_weight, parameters.mean_bias, observations)
+        value, value_variance = _trunk(parameters, 1, parameters.value_weight, parameters.value_bias, observations)
     if policy.mean == "tanh":
-        mean = np.tanh(linear)
-        mean_variance = variance * np.square(1 - np.square(mean)) + np.square(EPS * mean)
+        mean = np.tanh(mean)
+        mean_variance = mean_variance * np.square(1 - np.square(mean)) + np.square(EPS * mean)
     return Prediction(mean, np.sqrt(mean_variance), value[:, 0], np.sqrt(value_variance)[:, 0])
 
 
-def _dense(hidden: Array, variance: Array, weight: Tensor, bias: Tensor) -> tuple[Array, Array]:
-    w, b = weight.detach().cpu().double().numpy(), bias.detach().cpu().double().numpy()
+def _trunk(
+    parameters: Parameters, trunk: int, head_weight: Tensor, head_bias: Tensor, observations: Array
+) -> tuple[Array, Array]:
+    """One trunk and its head: outputs and their variance."""
+    hidden = torch.from_numpy(observations)
+    variance = torch.zeros_like(hidden)
+    for weight, bias in zip(parameters.weights, parameters.biases, strict=True):
+        hidden, variance = _dense(hidden, variance, weight[trunk].T, bias[trunk, 0])
+        variance *= hidden.relu_().sign()  # a unit that is off has no error
+    output, variance = _dense(hidden, variance, head_weight, head_bias)
+    return output.numpy(), variance.numpy()
+
+
+def _dense(hidden: Tensor, variance: Tensor, weight: Tensor, bias: Tensor) -> tuple[Tensor, Tensor]:
+    """A layer's sums and their variance; the variance that came in is used up."""
+    w, b = weight.cpu().double(), bias.cpu().double()
     rounding = EPS**2 * (w.shape[1] / 12 + 1)
-    return hidden @ w.T + b, (variance + rounding * np.square(hidden)) @ np.square(w).T + rounding * np.square(b)
+    variance.addcmul_(hidden, hidden, value=rounding)
+    return torch.addmm(b, hidden, w.T), torch.addmm(rounding * b.square(), variance, w.square().T)
