@@ -22,6 +22,7 @@ GAMMA, LAMBDA = 0.99, 0.95
 ROUNDS, CALLS = 4, 8
 """Each side makes so many calls at a turn: the first finds its memory cold."""
 GOLD_TOLERANCE = 1e-5
+SIZES = (10_240, 41_000, 1_000_000, 10_000_000)
 WANTED_CPU = {41_000: 40.0, 10_000_000: 20.0}
 """M rows/s on one thread, by rows."""
 AGENTS, STEPS, WANTED_MS = 16, 524_288, 0.2
@@ -60,7 +61,7 @@ def _cpu(device: str) -> list[Row]:
     found = []
     with threads(1):
         most = floors.bytes_per_second(device) / BYTES / 1e6
-        for count in (10_240, 41_000, 1_000_000, 10_000_000):
+        for count in SIZES:
             columns = _ragged(count, device)
             first = tuple(column[:41_000] for column in columns)
             lists = [column.tolist() for column in first]

@@ -20,6 +20,7 @@ from ppo.policy import Policy
 from schemas.training import TrainConfig
 
 PROCESSES, ROWS, ROUNDS = 2, 16_384, 3
+SIZES = (64, 1024, 8192)
 ALONE = {"one process, its threads": 0, "one process, one thread": 1}
 """Threads that one process has; 0: as many as torch takes."""
 
@@ -29,7 +30,7 @@ def rows(device: str = "cpu") -> list[Row]:
     if device == "cuda" and torch.cuda.device_count() < PROCESSES:
         return []
     found, start = [], math.inf
-    for batch_size in (64, 1024, 8192):
+    for batch_size in SIZES:
         best = dict.fromkeys(("shared", *ALONE), math.inf)
         for _ in range(ROUNDS):
             milliseconds, seconds = _round(batch_size, PROCESSES, device)

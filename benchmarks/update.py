@@ -20,15 +20,14 @@ from ppo.policy import Policy
 from schemas.training import TrainConfig
 
 OBSERVATIONS, ACTIONS, HIDDEN = 15, 3, (128, 128)
+SIZES = (64, 256, 1024)
 PEERS = {
     "stable-baselines3 PPO.train": update_peers.stable_baselines3,
     "TorchRL ClipPPOLoss": update_peers.torchrl,
     "LeanRL's recipe": update_peers.leanrl,
 }
 COMPILED = "ours, compiled"
-GOALS = {("cpu", 64, "stable-baselines3 PPO.train"): 1.5} | {
-    ("cuda", size, "LeanRL's recipe"): 1.0 for size in (64, 256, 1024)
-}
+GOALS = {("cpu", 64, "stable-baselines3 PPO.train"): 1.5} | {("cuda", size, "LeanRL's recipe"): 1.0 for size in SIZES}
 """Of ratios, by device, size of minibatch and peer."""
 ROUNDS = 5
 
@@ -37,7 +36,7 @@ def rows(device: str = "cpu") -> list[Row]:
     """A row per size of minibatch and peer, milliseconds per update."""
     with threads(1):
         rate = floors.products_per_second(device)
-        return [row for batch_size in (64, 256, 1024) for row in _rows(batch_size, device, rate)]
+        return [row for batch_size in SIZES for row in _rows(batch_size, device, rate)]
 
 
 def _rows(batch_size: int, device: str, products_per_second: float) -> list[Row]:

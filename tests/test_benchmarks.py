@@ -7,7 +7,7 @@ import pytest
 import torch
 from typer.testing import CliRunner
 
-from benchmarks import floors, table, update_peers
+from benchmarks import determinism, floors, gae, lake, processes, start, table, training, update, update_peers
 from benchmarks.__main__ import Device, about
 from benchmarks.row import Row
 from ppo.backprop import Backprop
@@ -70,6 +70,30 @@ def test_a_peer_s_update_runs_where_it_is_installed(peer):
     if round_ is None:
         pytest.skip("not installed: pip install 'pitwall[bench]'")
     assert round_() > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("part", "small"),
+    [
+        (lambda: lake.rows(20), {}),
+        (gae.rows, {gae: {"SIZES": (41_000,), "ROUNDS": 1}}),
+        (update.rows, {update: {"SIZES": (64,), "ROUNDS": 1, "PEERS": {"nobody": lambda *_: None}}}),
+        (processes.rows, {processes: {"SIZES": (1024,), "ROUNDS": 1, "ROWS": 2048}}),
+        (determinism.rows, {determinism: {"ROUNDS": 1}}),
+        (start.rows, {start: {"ROUNDS": 1}}),
+        (training.rows, {training: {"ROLLOUTS": 2, "ROUNDS": 1}}),
+    ],
+    ids=["lake", "gae", "update", "processes", "determinism", "start", "training"],
+)
+def test_each_part_measures_figures_that_are_numbers(part, small, monkeypatch):
+    for module, sizes in small.items():
+        for name, size in sizes.items():
+            monkeypatch.setattr(module, name, size)
+    found = part()
+    assert found
+    for row in found:
+        assert math.isfinite(row.ours) and row.ours >= 0, row
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is there")
