@@ -19,7 +19,7 @@ from ppo.parcel import Parcel
 from ppo.policy import Policy
 from schemas.training import TrainConfig
 
-PROCESSES, ROWS, ROUNDS = 2, 16_384, 3
+PROCESSES, MINIBATCHES, ROUNDS = 2, 16, 3
 SIZES = (64, 1024, 8192)
 ALONE = {"one process, its threads": 0, "one process, one thread": 1}
 """Threads that one process has; 0: as many as torch takes."""
@@ -55,7 +55,7 @@ def _round(batch_size: int, processes: int, device: str) -> tuple[float, float]:
     config = TrainConfig(
         batch_size=batch_size, hidden=HIDDEN, min_effective_sample_size=0, max_behaviour_kl=None, processes=processes
     )
-    policy, batch = Policy.fresh(OBSERVATIONS, ACTIONS, HIDDEN, seed=1), batch_on(device, ROWS)
+    policy, batch = Policy.fresh(OBSERVATIONS, ACTIONS, HIDDEN, seed=1), batch_on(device, MINIBATCHES * batch_size)
     began = time.perf_counter()
     if processes == 1:
         metrics = train(policy, batch, config).metrics

@@ -35,7 +35,7 @@ class TrainConfig(BaseModel):
     """Where tensors live; auto takes cuda, then mps, where they are present and the minibatches are large."""
     processes: Count = 1
     """Processes on this machine that share every minibatch by rows, each with its part of the cores, or a GPU of its
-    own; the result is the same but for the order of sums. Worth their start for large minibatches only."""
+    own; the result is the same but for the order of sums. For several GPUs, or large minibatches on many cores."""
     compile: bool = False
     """Fuse the operators of a step by torch.compile. Takes half a minute at the start: for long updates on a GPU."""
 
