@@ -206,10 +206,9 @@ class _Session:
 
     def _evidence(self, authors: Mapping[str, int]) -> Evidence:
         """Of every row that has an author."""
-        whole = Evidence.blank(*self.actions.shape)
-        for rollout, version in authors.items():
-            whole.put(self.rows[rollout], self.evidence(rollout, version))
-        return whole
+        parts = ((self.rows[rollout], self.evidence(rollout, version)) for rollout, version in authors.items())
+        count, width = self.actions.shape
+        return Evidence.joined(count, width, parts)
 
     def _episodes(self, rollouts: set[str]) -> Iterator[Rows]:
         """Rows of each episode, as far as they are known to be one."""

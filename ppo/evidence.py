@@ -7,6 +7,7 @@ with both factors s that solve it: std * s explains the row (contract/policy-jso
 Legend: N rows, U actions, K candidates.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,8 +33,9 @@ class Evidence:
     c: Array
     error: Array
     roots: Array
-    """Both log s of every row, the smaller first."""
+    """Both log s of every row, the smaller first; at most LARGEST."""
     actions: int
+    """U."""
 
     @classmethod
     def of(
@@ -49,16 +51,16 @@ class Evidence:
         slope = z / np.exp(log_std) / scale**2  # d log_prob / d mean
         terms = np.square(np.square(z / scale)) + np.square(2 * (log_std + np.log(scale))) + 4
         rounding = EPS**2 * (terms.sum(axis=1) + np.square(log_prob))
-        return cls(q, c, np.sqrt(np.square(slope * prediction.mean_error).sum(axis=1) + rounding), roots, width)
+        error = np.sqrt(np.square(slope * prediction.mean_error).sum(axis=1) + rounding)
+        return cls(q, c, error, np.minimum(roots, LARGEST), width)
 
     @classmethod
-    def blank(cls, count: int, actions: int) -> "Evidence":
-        """Of so many rows that say nothing yet."""
-        return cls(np.zeros(count), np.zeros(count), np.ones(count), np.zeros((count, 2)), actions)
-
-    def put(self, rows: NDArray[np.intp], said: "Evidence") -> None:
-        """Writes what some of the rows say."""
-        self.q[rows], self.c[rows], self.error[rows], self.roots[rows] = said.q, said.c, said.error, said.roots
+    def joined(cls, count: int, actions: int, parts: Iterable[tuple[NDArray[np.intp], "Evidence"]]) -> "Evidence":
+        """Of `count` rows, of which each part tells some; the others say nothing."""
+        q, c, error, roots = np.zeros(count), np.zeros(count), np.ones(count), np.zeros((count, 2))
+        for rows, said in parts:
+            q[rows], c[rows], error[rows], roots[rows] = said.q, said.c, said.error, said.roots
+        return cls(q, c, error, roots, actions)
 
     def rows(self, chosen: NDArray[np.intp]) -> "Evidence":
         """The evidence of some of the rows."""
@@ -89,7 +91,7 @@ def _log_roots(q: Array, c: Array, actions: int) -> Array:
     for _ in range(NEWTON_STEPS):
         slope = np.expm1(y)
         y -= (slope - y - d[:, None]) / slope
-    roots: Array = np.minimum(0.5 * (log_share[:, None] - y), LARGEST)
+    roots: Array = 0.5 * (log_share[:, None] - y)
     return roots
 
 
@@ -103,7 +105,7 @@ def _crowded_root(roots: Array, agent: NDArray[np.int64]) -> Array:
         ordered = np.sort(chosen.ravel())
         few = max(1, len(chosen) // 4)
         at = int(np.argmin(ordered[few:] - ordered[:-few]))
-        return float(np.exp(np.median(ordered[at : at + few + 1])))
+        return float(np.exp(min(np.median(ordered[at : at + few + 1]), LARGEST / 2)))  # it is squared
 
     scale = np.full(len(agent), densest(roots))
     for one in np.unique(agent):

@@ -10,13 +10,14 @@ from ppo.network import Prediction
 from ppo.noise import solve_episode
 
 
-def said(actions, scale):
+def said(actions, scale, recorded=np.float64):
     """By rows (N, U) of a policy of mean 0 and standard deviation 1, drawn with `scale` times that."""
     actions = np.array(actions, np.float64)
     rows, width = actions.shape
     log_prob = (-0.5 * np.square(actions / scale) - np.log(scale) - 0.5 * np.log(2 * np.pi)).sum(axis=1)
-    zero = np.zeros_like(actions)
-    prediction = Prediction(zero, zero, np.zeros(rows), np.zeros(rows))
+    log_prob = log_prob.astype(recorded).astype(np.float64)
+    zero, off = np.zeros_like(actions), np.full_like(actions, 1e-6)
+    prediction = Prediction(zero, off, np.zeros(rows), np.zeros(rows))
     return Evidence.of(actions, log_prob, prediction, np.zeros(width), np.zeros(rows, np.int64))
 
 
@@ -71,3 +72,13 @@ def test_a_density_beyond_all_numbers_has_a_root_that_is_not():
     assert evidence.roots[0, 0] == pytest.approx(0.0, abs=1e-12)
     solution = solve_episode(evidence)
     assert (solution.scale, solution.rivals) == (pytest.approx(1.0, rel=1e-12), ())
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_rows_of_such_densities_leave_the_errors_of_the_others_as_they_are(share):
+    near = 0.3 * np.random.default_rng(1).standard_normal((40, 3))
+    far = np.tile([[30.0, 0.0, 0.0]], (round(40 * share), 1)) * np.linspace(1, 2, round(40 * share))[:, None]
+    alone, beside = (said(rows, 0.3, np.float32) for rows in (near, np.concatenate([near, far])))
+    assert far[0, 0] ** 2 / 0.09 / 2 > 2100  # so that its upper root passes the largest number
+    assert beside.error[:40] == pytest.approx(alone.error, rel=0.2)
+    assert np.isfinite(beside.error).all()
