@@ -15,7 +15,7 @@ import typer
 from benchmarks import determinism, gae, lake, processes, start, table, training, update
 from benchmarks.row import Row
 
-LIBRARIES = ("numpy", "triton", "stable-baselines3", "torchrl", "rl-triton")
+LIBRARIES = ("numpy", "triton", "stable-baselines3", "torchrl", "tensordict", "rl-triton")
 """Whose versions are told beside python's and torch's, where they are installed."""
 
 

@@ -25,7 +25,7 @@ from ppo.group import ALONE, Group
 from ppo.minibatch import Minibatch, figures, in_minibatches, standardised
 from ppo.normaliser import Normaliser
 from ppo.policy import Policy, forward, views
-from ppo.recording import Recorded, cuda_graph
+from ppo.recording import Recorded, recorder_for
 from ppo.reference import Reference
 from ppo.return_scale import ReturnScale
 from ppo.sources import Source, judge
@@ -145,8 +145,8 @@ class _Run:
             self.reference = Reference.of(policy, mean, batch, config, collectors)
         made = Fused if config.compile else Step
         self.step = made(policy, self.flat, config, group, mass=self.reference.clamped is not None)
-        recordable = self.flat.is_cuda and group.size == 1
-        self.take = Recorded(self.step, cuda_graph) if recordable else self.step
+        record = recorder_for(self.flat.device) if group.size == 1 else None  # a sum over processes is not recorded
+        self.take = Recorded(self.step, record) if record else self.step
         self.sources = judge(self.reference.log_weight, batch, config)
         self.kept = torch.cat([source.rows for source in self.sources if source.trusted] or [batch.version[:0]])
         if not len(self.kept):

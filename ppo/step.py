@@ -21,7 +21,7 @@ from schemas.training import TrainConfig
 
 
 class Told(NamedTuple):
-    """Of before the step."""
+    """What the network said of a minibatch before the step."""
 
     log_ratio: Tensor
     """(B,) log pi_theta / pi_anchor."""

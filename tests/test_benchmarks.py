@@ -63,7 +63,14 @@ def test_the_arithmetic_of_an_update_is_what_torch_counts_in_its_products():
     assert counter.get_total_flops() == pytest.approx(counted, rel=0.05)  # it leaves products with a vector out
 
 
-@pytest.mark.parametrize("peer", [update_peers.stable_baselines3, update_peers.torchrl, update_peers.leanrl])
+@pytest.mark.parametrize(
+    "peer",
+    [
+        update_peers.stable_baselines3,
+        update_peers.torchrl,
+        pytest.param(update_peers.leanrl, marks=pytest.mark.slow),
+    ],
+)
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::UserWarning", "ignore::FutureWarning")
 def test_a_peer_s_update_runs_where_it_is_installed(peer):
     round_ = peer(32, 64, (15, 8), 3, "cpu")

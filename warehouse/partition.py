@@ -51,7 +51,7 @@ def write_partition(paths: Paths, run: str, frame: pl.DataFrame, space: Space, t
         StorageBusy: the disk is full or the folder cannot be written.
     """
     buffer = io.BytesIO()
-    # float32 hardly shrinks: zstd would save a seventh of the bytes, and take four times as long to unpack
+    # float32 hardly shrinks: zstd would save an eighth of the bytes, and take three times as long to unpack
     frame.write_parquet(buffer, compression="lz4", row_group_size=ROWS_PER_GROUP)
     content = buffer.getbuffer()
     identity = hashlib.sha256(content).hexdigest()

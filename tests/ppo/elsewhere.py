@@ -1,4 +1,4 @@
-"""A second device, played by the CPU: its tensors do not mix with the CPU's own, and reading one is counted.
+"""A second device, played by the CPU: its tensors do not mix with the CPU's own, and ways there and back are counted.
 
 An operator over tensors of both raises, as on a GPU, where only numbers () of the CPU may come along. The device is
 called meta, the one that every build of torch knows.
@@ -37,16 +37,18 @@ class There(torch.Tensor):
 
 
 class Elsewhere(TorchDispatchMode):
-    """While it is entered, tensors can be made there; `reads` counts how often somebody waited for one."""
+    """While it is entered, tensors can be made there; `crossings` counts how often one went there, or was read."""
 
     def __init__(self):
         super().__init__()
-        self.reads = 0
+        self.crossings = 0
 
     def __torch_dispatch__(self, operator, types, args=(), kwargs=None):
         answer = _run(operator, args, kwargs or {})
-        left = operator in (ops._to_copy.default, ops.copy_.default) and not isinstance(answer, There)
-        self.reads += left or operator is ops._local_scalar_dense.default
+        if operator in (ops._to_copy.default, ops.copy_.default):
+            sides = {isinstance(tensor, There) for tensor in (answer, *args[:2])}
+            self.crossings += len(sides) == 2
+        self.crossings += operator is ops._local_scalar_dense.default
         return answer
 
 

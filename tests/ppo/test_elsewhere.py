@@ -60,13 +60,13 @@ def test_rows_have_their_hashes_and_golden_inputs_on_every_device(batch):
 
 
 def test_nobody_waits_for_a_step(author, batch):
-    """More and smaller minibatches read no more numbers."""
-    reads = []
+    """More and smaller minibatches read no more numbers, and send none."""
+    crossings = []
     for batch_size in (512, 32):
         with Elsewhere() as device:
             train(author, moved(batch), FAST.model_copy(update={"batch_size": batch_size}))
-        reads.append(device.reads)
-    assert reads[0] == reads[1] > 0
+        crossings.append(device.crossings)
+    assert crossings[0] == crossings[1] > 0
 
 
 def test_a_tensor_of_the_cpu_is_refused_and_a_number_is_not():
