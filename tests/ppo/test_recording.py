@@ -146,7 +146,7 @@ def test_a_cuda_graph_replays_the_same_bits(config, caplog):
 
 
 @needs_a_gpu
-def test_an_update_on_a_gpu_is_recorded(author, batch, caplog):
+def test_an_update_on_a_gpu_is_recorded(author, caplog):
     there = Batch.from_arrow(table(session(2), noise_scale=0.2), SPACE, "cuda")
     config = TrainConfig(min_effective_sample_size=0, max_behaviour_kl=None)
     one, other = (learner.train(author, there, config) for _ in range(2))
