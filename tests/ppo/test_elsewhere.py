@@ -3,17 +3,12 @@
 import pytest
 import torch
 
-from ppo.authorship import attribute
-from ppo.batch import Batch
 from ppo.clone import clone
 from ppo.learner import train
 from ppo.parity import golden_inputs
-from ppo.policy import Policy
 from ppo.refit import refit, with_values_of
-from schemas.policy_file import read_policy
 from schemas.training import TrainConfig
 from tests.ppo.elsewhere import Elsewhere, There, moved
-from tests.ppo.tables import SPACE, policy_json, session, table, with_noise
 
 FAST = TrainConfig(epochs=2, batch_size=256, clone_epochs=1, clone_updates=5)
 EVERYTHING = {
@@ -23,48 +18,37 @@ EVERYTHING = {
 ENGINES = {"objective": "plain", "clamped_actions": "density", "lr_schedule": "linear"}
 
 
-@pytest.fixture(scope="module")
-def author():
-    return Policy.from_engine(read_policy(policy_json()))
-
-
-@pytest.fixture(scope="module")
-def batch(author):
-    window = table(session(2))
-    return Batch.from_arrow(with_noise(window, attribute(window, SPACE, {1: author}).noise), SPACE)
-
-
 @pytest.mark.parametrize("switches", [{}, EVERYTHING, ENGINES, {"advantage_normalisation": "batch"}])
-def test_an_update_leaves_the_same_bits(author, batch, switches):
+def test_an_update_leaves_the_same_bits(author, brief, switches):
     config = FAST.model_copy(update=switches)
-    here = train(author, batch, config, collectors={1: author})
+    here = train(author, brief, config, collectors={1: author})
     with Elsewhere():
-        there = train(author, moved(batch), config, collectors={1: author})
+        there = train(author, moved(brief), config, collectors={1: author})
     assert type(there.policy.flat) is torch.Tensor
     assert torch.equal(here.policy.flat, there.policy.flat)
     assert here.optimizer_state == there.optimizer_state
 
 
-def test_a_clone_and_a_critic_that_is_fitted_leave_the_same_bits(author, batch):
-    cloned, fitted = clone(batch, FAST).policy, refit(author, batch, FAST).policy
+def test_a_clone_and_a_critic_that_is_fitted_leave_the_same_bits(author, brief):
+    cloned, fitted = clone(brief, FAST).policy, refit(author, brief, FAST).policy
     with Elsewhere():
-        assert torch.equal(clone(moved(batch), FAST).policy.flat, cloned.flat)
-        assert torch.equal(refit(author, moved(batch), FAST).policy.flat, fitted.flat)
-        assert torch.equal(with_values_of(fitted, moved(batch)).value.here, with_values_of(fitted, batch).value)
+        assert torch.equal(clone(moved(brief), FAST).policy.flat, cloned.flat)
+        assert torch.equal(refit(author, moved(brief), FAST).policy.flat, fitted.flat)
+        assert torch.equal(with_values_of(fitted, moved(brief)).value.here, with_values_of(fitted, brief).value)
 
 
-def test_rows_have_their_hashes_and_golden_inputs_on_every_device(batch):
+def test_rows_have_their_hashes_and_golden_inputs_on_every_device(brief):
     with Elsewhere():
-        assert moved(batch).hashes() == batch.hashes()
-        assert (golden_inputs(moved(batch)) == golden_inputs(batch)).all()
+        assert moved(brief).hashes() == brief.hashes()
+        assert (golden_inputs(moved(brief)) == golden_inputs(brief)).all()
 
 
-def test_nobody_waits_for_a_step(author, batch):
+def test_nobody_waits_for_a_step(author, brief):
     """More and smaller minibatches read no more numbers, and send none."""
     crossings = []
     for batch_size in (512, 32):
         with Elsewhere() as device:
-            train(author, moved(batch), FAST.model_copy(update={"batch_size": batch_size}))
+            train(author, moved(brief), FAST.model_copy(update={"batch_size": batch_size}))
         crossings.append(device.crossings)
     assert crossings[0] == crossings[1] > 0
 

@@ -9,29 +9,16 @@ from pydantic import ValidationError
 
 from ppo import loss
 from ppo.adam import Adam
-from ppo.authorship import attribute
 from ppo.batch import Batch
 from ppo.clone import clone
 from ppo.learner import permutation, start, train
 from ppo.policy import Policy
 from schemas.errors import TrainingStopped
-from schemas.policy_file import read_policy
 from schemas.training import NAMED, TrainConfig
-from tests.ppo.tables import SPACE, collect, policy_json, session, table, with_noise
+from tests.ppo.tables import SPACE, collect, session, table
 
 FAST = TrainConfig(epochs=1, batch_size=256)
 UNGATED = TrainConfig(epochs=1, batch_size=256, min_effective_sample_size=0, max_behaviour_kl=None)
-
-
-@pytest.fixture(scope="module")
-def author():
-    return Policy.from_engine(read_policy(policy_json()))
-
-
-@pytest.fixture(scope="module")
-def batch(author):
-    window = table(session())
-    return Batch.from_arrow(with_noise(window, attribute(window, SPACE, {1: author}).noise), SPACE)
 
 
 @pytest.mark.parametrize("config", [TrainConfig(epochs=1), TrainConfig(epochs=1, normalise_observations=True)])

@@ -7,14 +7,12 @@ import torch
 
 from ppo import learner
 from ppo.adam import BETA_2
-from ppo.authorship import attribute
 from ppo.batch import Batch
 from ppo.policy import Policy
 from ppo.recording import Recorded, cuda_graph
 from ppo.step import Step
-from schemas.policy_file import read_policy
 from schemas.training import TrainConfig
-from tests.ppo.tables import SPACE, policy_json, session, table, with_noise
+from tests.ppo.tables import SPACE, session, table
 from tests.ppo.tape import tape
 from tests.ppo.test_gradient import ACTIONS, OBSERVATIONS, minibatch
 
@@ -91,17 +89,6 @@ def test_a_recording_that_does_not_hold_is_left_and_the_log_says_why(kind, recor
     assert [reason in record.getMessage() for record in caplog.records] == [True]
 
 
-@pytest.fixture(scope="module")
-def author():
-    return Policy.from_engine(read_policy(policy_json()))
-
-
-@pytest.fixture(scope="module")
-def batch(author):
-    window = table(session(2))
-    return Batch.from_arrow(with_noise(window, attribute(window, SPACE, {1: author}).noise), SPACE)
-
-
 @pytest.mark.parametrize(
     "switches",
     [
@@ -111,9 +98,9 @@ def batch(author):
         {"lr_schedule": "adaptive", "target_kl": 0.01, "recompute_advantages": True, "normalise_observations": True},
     ],
 )
-def test_an_update_that_is_recorded_leaves_the_bits_of_one_that_is_not(switches, author, batch, monkeypatch, caplog):
+def test_an_update_that_is_recorded_leaves_the_bits_of_one_that_is_not(switches, author, brief, monkeypatch, caplog):
     config = TrainConfig(**{"epochs": 4, "batch_size": 256} | switches)
-    eager = learner.train(author, batch, config)
+    eager = learner.train(author, brief, config)
     played = []
 
     def recorder(work):
@@ -121,7 +108,7 @@ def test_an_update_that_is_recorded_leaves_the_bits_of_one_that_is_not(switches,
         return lambda: played.append(replay()), told
 
     monkeypatch.setattr(learner, "recorder_for", lambda device: recorder)
-    recorded = learner.train(author, batch, config)
+    recorded = learner.train(author, brief, config)
     assert torch.equal(eager.policy.flat, recorded.policy.flat)
     assert eager.optimizer_state == recorded.optimizer_state
     ours, theirs = (dict(one.metrics, seconds=0) for one in (eager, recorded))
