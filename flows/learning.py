@@ -101,6 +101,8 @@ def learn(
     if critics.recorded_are_foreign:
         policy, batch, state, figures, told = critics.adopt(policy, batch, config, state, report)
         metrics, notes = metrics | figures, (*notes, *told)
+    if config.compile:
+        report.say("compiling the step: a quarter of a minute for each size of minibatch, less another time")
     if config.processes == 1:
         trained = train(policy, batch, config, state, progress, collectors)
     else:

@@ -1,8 +1,11 @@
 import gzip
 import json
+import shutil
 
 import numpy as np
 import pytest
+import torch
+from safetensors.torch import load
 
 from flows.importing import import_policy
 from flows.landing import bring_in
@@ -15,6 +18,7 @@ from schemas.window import Window
 from tests.ppo.contract import engine, leaves_files_open
 from tests.ppo.tables import SAMPLES, policy_json
 from tests.warehouse.rollouts import sql
+from warehouse import registry
 from warehouse.lake import Lake
 from warehouse.window_rows import window_rows
 
@@ -169,3 +173,27 @@ def test_new_rollouts_are_counted_against_what_was_trained_on(home, tmp_path):
     again = train(home, Window(), TrainConfig(**QUICK), Reporter())
     assert again.published is not None and again.new_rollouts == 0
     assert any("all 2 rollouts of the window were trained on before" in note for note in again.notes)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method.*:DeprecationWarning")
+@pytest.mark.skipif(shutil.which("c++") is None, reason="no C++ compiler is here")
+def test_a_training_that_is_compiled_says_so_and_differs_in_rounding_only(home, tmp_path):
+    import_policy(home, wide_session(tmp_path / "s", 15, files=2), "policy.json")
+    bring_in(home, [tmp_path / "s"], Reporter())
+    said = []
+
+    class Heard(Reporter):
+        def say(self, message):
+            said.append(message)
+
+    def trained(**switches):
+        config = TrainConfig(**QUICK, batch_size=48, **switches)
+        published = train(home, Window(newest=2), config, Heard(), parent=1).published
+        return load(registry.read_file(home, published.version, "policy.safetensors"))
+
+    as_it_is, compiled = trained(), trained(compile=True)
+    assert len([line for line in said if line.startswith("compiling the step")]) == 1
+    assert any(not torch.equal(weights, compiled[name]) for name, weights in as_it_is.items())
+    for name, weights in as_it_is.items():
+        torch.testing.assert_close(weights, compiled[name], rtol=1e-4, atol=1e-6)
