@@ -4,6 +4,7 @@ Few agents, long segments: that is the engine's shape. Sides take turns, and eac
 thread is measured by the seconds that it computed, for others may use the machine; on CUDA the card's own clock counts.
 """
 
+import sys
 import time
 from collections.abc import Callable
 from functools import partial
@@ -16,7 +17,7 @@ from torch import Tensor
 from benchmarks import floors, gae_peers
 from benchmarks.row import Row
 from ppo.device import threads
-from ppo.gae import gae, log_step
+from ppo.gae import gae, kernel_on, log_step
 
 GAMMA, LAMBDA = 0.99, 0.95
 ROUNDS, CALLS = 4, 8
@@ -91,34 +92,32 @@ def _cpu(device: str) -> list[Row]:
 
 def _cuda() -> list[Row]:
     rectangle, ragged = _rectangle(AGENTS, STEPS), _ragged(AGENTS * STEPS, "cuda")
+    means = "cuda" if kernel_on(rectangle[0].device, torch.float32) else "cuda, by the log-step scan"
     shaped = [column.view(AGENTS, STEPS) for column in rectangle]
     timed = _timed(
         {
             "ours": partial(gae, *rectangle, GAMMA, LAMBDA),
             "ragged": partial(gae, *ragged, GAMMA, LAMBDA),
             "log-step scan": partial(log_step, *rectangle, GAMMA, LAMBDA, block=AGENTS * STEPS),
-            "rl-triton": gae_peers.rl_triton(shaped, GAMMA, LAMBDA),
-            "TorchRL": gae_peers.torchrl(shaped, GAMMA, LAMBDA),
+            "rl-triton": _runs("rl-triton", gae_peers.rl_triton(shaped, GAMMA, LAMBDA)),
+            "TorchRL": _runs("TorchRL", gae_peers.torchrl(shaped, GAMMA, LAMBDA)),
         },
         "cuda",
     )
-    ours, what = timed["ours"] * 1e3, f"{AGENTS} x {STEPS:,}, cuda"
+    ours, what = timed["ours"] * 1e3, f"{AGENTS} x {STEPS:,}, {means}"
     least = 1e3 * AGENTS * STEPS * BYTES / floors.bytes_per_second("cuda")
     found = [Row("gae", what, ours, "the goal", WANTED_MS, "ms", WANTED_MS / ours, 1, least, COPY)]
     for name in ("rl-triton", "TorchRL", "log-step scan"):
         peer = timed[name] * 1e3 if name in timed else None
         found.append(Row("gae", what, ours, name, peer, "ms", peer / ours if peer else None, 1 if peer else None))
+    found.append(Row("gae", f"{what}, until its launches return", _launched(rectangle), "", None, "ms", None, None))
     slow = timed["ragged"] * 1e3
-    what = f"{AGENTS * STEPS:,} ragged rows, cuda"
+    what = f"{AGENTS * STEPS:,} ragged rows, {means}"
     found.append(Row("gae", what, slow, "rectangular", ours, "ms", ours / slow, 1 / RAGGED_MOST))
     for count in (LARGE, 4 * LARGE):
-        columns, source = _ragged(count, "cuda"), torch.zeros(count, device="cuda")
-        timed = _timed(
-            {"ours": partial(gae, *columns, GAMMA, LAMBDA), "copy": partial(torch.clone, source)},
-            "cuda",
-        )
-        moved, most = count * BYTES / timed["ours"] / 1e9, count * 8 / timed["copy"] / 1e9
-        what = f"{count:,} ragged rows, cuda"
+        timed = _timed({"ours": partial(gae, *_ragged(count, "cuda"), GAMMA, LAMBDA)}, "cuda")
+        moved, most = count * BYTES / timed["ours"] / 1e9, floors.bytes_per_second("cuda") / 1e9
+        what = f"{count:,} ragged rows, {means}"
         found.append(Row("gae", what, moved, "copy of memory", most, "GB/s", moved / most, WANTED_SHARE))
     return found
 
@@ -143,11 +142,33 @@ def _rectangle(agents: int, steps: int) -> Columns:
     return reward.flatten(), value.flatten(), next_value.flatten(), never.flatten(), end.flatten()
 
 
+def _runs(name: str, call: Callable[[], object] | None) -> Callable[[], object] | None:
+    """The call, unless it fails here: of a peer that is installed and cannot run, the reason is printed."""
+    try:
+        if call is not None:
+            call()
+    except Exception as error:  # whatever it raises, others are measured
+        print(f"{name} does not run here: {error}", file=sys.stderr)
+        return None
+    return call
+
+
+def _launched(columns: Columns) -> float:
+    """Milliseconds until Python goes on, which is what a call costs beside other work on the card."""
+    best = float("inf")
+    for _ in range(ROUNDS * CALLS):
+        torch.cuda.synchronize()
+        begun = time.perf_counter()
+        gae(*columns, GAMMA, LAMBDA)
+        best = min(best, time.perf_counter() - begun)
+    return best * 1e3
+
+
 def _timed(calls: dict[str, Callable[[], object] | None], device: str) -> dict[str, float]:
     """Seconds of each side's best round, by name; a side that is None is not there."""
     present = {name: call for name, call in calls.items() if call is not None}
     best = dict.fromkeys(present, float("inf"))
-    seconds = _card_seconds if device == "cuda" else _thread_seconds
+    seconds = floors.card_seconds if device == "cuda" else _thread_seconds
     for _ in range(ROUNDS):
         for name, call in present.items():
             best[name] = min(best[name], *(seconds(call) for _ in range(CALLS)))
@@ -158,13 +179,3 @@ def _thread_seconds(call: Callable[[], object]) -> float:
     begun = time.thread_time()
     call()
     return time.thread_time() - begun
-
-
-def _card_seconds(call: Callable[[], object]) -> float:
-    begun, done = (torch.cuda.Event(enable_timing=True) for _ in range(2))  # type: ignore[no-untyped-call]
-    torch.cuda.synchronize()
-    begun.record()
-    call()
-    done.record()
-    torch.cuda.synchronize()
-    return float(begun.elapsed_time(done)) / 1e3

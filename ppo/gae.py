@@ -39,7 +39,7 @@ def gae(
 ) -> Estimate:
     """All (N,). `next_value` is never read where terminated; it may be NaN there."""
     columns = (reward, value, next_value, terminated, segment_end)
-    if reward.is_cuda and (kernel := _kernel(reward.device, reward.dtype)) is not None:
+    if reward.is_cuda and (kernel := kernel_on(reward.device, reward.dtype)) is not None:
         return kernel(*columns, gamma, lam)
     # Elsewhere a block costs launches and saves nothing.
     return log_step(*columns, gamma, lam, block=BLOCK if reward.device.type == "cpu" else max(1, len(reward)))
@@ -113,7 +113,7 @@ def _doubled(buffers: Tensor, length: int, reaches: dict[int, float]) -> tuple[T
 
 
 @functools.cache
-def _kernel(device: torch.device, dtype: torch.dtype) -> Kernel | None:
+def kernel_on(device: torch.device, dtype: torch.dtype) -> Kernel | None:
     """The CUDA kernel if it can run here and has been seen to be right; else None, and the reason in the log, once."""
     if dtype != torch.float32:
         reason = f"it is for float32, these are {dtype}"
@@ -130,14 +130,14 @@ def _kernel(device: torch.device, dtype: torch.dtype) -> Kernel | None:
     return None
 
 
-def disproof(kernel: Kernel, device: torch.device | str, rows: int = 2_252_805) -> str | None:
+def disproof(kernel: Kernel, device: torch.device | str, rows: int = 9_000_001) -> str | None:
     """Why `kernel` is not to be trusted on this device: what it raised, or where it left the log-step scan.
 
     So many rows, because each of its steps then has more to do than one program does at a time.
     """
-    generator = torch.Generator().manual_seed(7)
-    reward, value, next_value = torch.randn(3, rows, generator=generator).to(device)
-    end = (torch.rand(rows, generator=generator) < 1 / 4000).to(device)  # many a chunk holds none
+    generator = torch.Generator(device).manual_seed(7)
+    reward, value, next_value = torch.randn(3, rows, generator=generator, device=device)
+    end = torch.rand(rows, generator=generator, device=device) < 1 / 4000  # many a chunk holds none
     terminated = end & (reward > 0)
     columns = (reward, value, next_value.masked_fill(terminated, math.nan), terminated, end)
     for gamma, lam in ((0.99, 0.95), (1.0, 1.0)):

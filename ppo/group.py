@@ -85,7 +85,5 @@ def joined(rank: int, size: int, device: torch.device) -> Iterator[Group]:
         raise SettingsRejected(f"processes is {size}: torch {torch.__version__} was built without torch.distributed")
     nccl = device.type == "cuda" and process_group.is_nccl_available()
     process_group.init_process_group("nccl" if nccl else "gloo", rank=rank, world_size=size)
-    try:
-        yield Group(rank, size)
-    finally:
-        process_group.destroy_process_group()
+    yield Group(rank, size)
+    process_group.destroy_process_group()  # not after an error: nccl may wait for the others, and they for this one

@@ -1,4 +1,4 @@
-"""Compiles the kernel for a card that need not be here: `python -m tests.ppo.compiled CAPABILITY CHUNK` -> JSON."""
+"""Compiles the kernel for a card that need not be here: `python -m tests.ppo.compiled CAPABILITY` -> JSON."""
 
 import json
 import re
@@ -20,16 +20,23 @@ TYPES = {
     **dict.fromkeys(("gamma", "floor", "ulp", "decay", "log2_decay"), "fp32"),
 }
 """Of arguments; all others point at float32."""
-WARPS = {"_carry_in": 4}
+CHUNK, RUN, LANES, WARPS = gae_kernel.CHUNK, gae_kernel.RUN, gae_kernel.LANES, gae_kernel.WARPS
+LAUNCHES = {
+    "_scan_chunks": ({"CHUNK": CHUNK, "RUN": RUN}, WARPS),
+    "_scan_ends": ({"CHUNK": CHUNK, "LANES": LANES}, 2 * WARPS),
+    "_carry_in": ({"CHUNK": CHUNK, "LANES": LANES // 2}, WARPS),
+    "_join_moments": ({"LANES": 8 * LANES}, 8 * WARPS),
+}
+"""Constants and warps as `gae_kernel` launches them."""
 
 
-def facts(function, capability, chunk):
-    """Registers and stack of one program's thread, and whether it has atomics."""
-    constants = {name: {"CHUNK": chunk, "LANES": gae_kernel.LANES}.get(name) for name in function.arg_names}
-    constants = {name: value for name, value in constants.items() if value}
+def facts(name, capability):
+    """Registers and stack of one program's thread, its barriers, and whether it has atomics or loads of 16 bytes."""
+    function, (constants, warps) = getattr(gae_kernel, name), LAUNCHES[name]
     signature = {n: "constexpr" if n in constants else TYPES.get(n, "*fp32") for n in function.arg_names}
-    source = ASTSource(fn=function, signature=signature, constexprs=constants)
-    warps = WARPS.get(function.__name__, gae_kernel.WARPS)
+    pointers = [at for at, n in enumerate(function.arg_names) if signature[n].startswith("*")]
+    aligned = {(at,): [["tt.divisibility", 16]] for at in pointers}  # as memory comes from torch
+    source = ASTSource(fn=function, signature=signature, constexprs=constants, attrs=aligned)
     made = triton.compile(source, target=GPUTarget("cuda", capability, 32), options={"num_warps": warps})
     with tempfile.TemporaryDirectory() as folder:
         binary = Path(folder) / "kernel.cubin"
@@ -37,11 +44,12 @@ def facts(function, capability, chunk):
         tool = Path(triton.__file__).parent / "backends" / "nvidia" / "bin" / "cuobjdump"
         used = subprocess.run([tool, "-res-usage", binary], check=True, capture_output=True, text=True).stdout
     registers, stack = re.search(r"REG:(\d+) STACK:(\d+)", used).groups()
-    atomics = bool(re.search(r"\b(atom|red)\.", made.asm["ptx"]))
-    return {"registers": int(registers), "stack_bytes": int(stack), "atomics": atomics}
+    code = made.asm["ptx"]
+    return {
+        "registers": int(registers), "stack_bytes": int(stack), "barriers": len(re.findall(r"\bbar\.sync", code)),
+        "atomics": bool(re.search(r"\b(atom|red)\.", code)), "wide": bool(re.search(r"ld\.global\.v4", code)),
+    }  # fmt: skip
 
 
 if __name__ == "__main__":
-    capability, chunk = map(int, sys.argv[1:])
-    names = ("_scan_chunks", "_scan_ends", "_carry_in", "_join_moments")
-    print(json.dumps({name: facts(getattr(gae_kernel, name), capability, chunk) for name in names}))
+    print(json.dumps({name: facts(name, int(sys.argv[1])) for name in LAUNCHES}))

@@ -23,7 +23,7 @@ from tests.ppo import oracle
 from tests.ppo.test_gae import errors, tensors
 
 pytest.importorskip("triton", reason="Triton has no wheel here")
-from ppo.gae_kernel import CHUNK, gae_kernel
+from ppo.gae_kernel import gae_kernel
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 TOLERANCE = 1e-6
@@ -132,21 +132,21 @@ def test_a_kernel_that_is_wrong_is_not_and_the_reason_names_what_is_off():
 @pytest.fixture
 def undecided():
     """Nothing is known yet about any device, and nothing is afterwards."""
-    dispatch._kernel.cache_clear()
+    dispatch.kernel_on.cache_clear()
     yield
-    dispatch._kernel.cache_clear()
+    dispatch.kernel_on.cache_clear()
 
 
 def test_without_triton_the_reason_is_logged_once(undecided, monkeypatch, caplog):
     monkeypatch.setitem(sys.modules, "ppo.gae_kernel", None)
     with caplog.at_level(logging.WARNING, "ppo.gae"):
-        assert [dispatch._kernel(torch.device("cuda", 0), torch.float32) for _ in range(3)] == [None] * 3
+        assert [dispatch.kernel_on(torch.device("cuda", 0), torch.float32) for _ in range(3)] == [None] * 3
     assert len(caplog.messages) == 1 and "Triton is not there" in caplog.messages[0]
 
 
 def test_other_numbers_than_float32_go_by_the_log_step_scan_and_say_so(undecided, caplog):
     with caplog.at_level(logging.WARNING, "ppo.gae"):
-        assert dispatch._kernel(torch.device("cuda", 0), torch.float64) is None
+        assert dispatch.kernel_on(torch.device("cuda", 0), torch.float64) is None
     assert "it is for float32, these are torch.float64" in caplog.text
 
 
@@ -154,9 +154,10 @@ def test_other_numbers_than_float32_go_by_the_log_step_scan_and_say_so(undecided
 def test_for_a_card_that_is_not_here_the_kernel_compiles_without_atomics_and_without_spills(tmp_path):
     """From source to machine code of a Hopper."""
     environment = os.environ | {"TRITON_INTERPRET": "0", "TRITON_CACHE_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "tests.ppo.compiled", "90", str(CHUNK)]
+    command = [sys.executable, "-m", "tests.ppo.compiled", "90"]
     compiled = json.loads(subprocess.run(command, check=True, capture_output=True, env=environment).stdout)
     assert len(compiled) == 4
     for name, facts in compiled.items():
         assert not facts["atomics"] and facts["stack_bytes"] == 0, name
-        assert facts["registers"] <= 96, name
+        assert facts["registers"] <= 64, name  # so that 1024 threads are at work on each multiprocessor
+    assert compiled["_scan_chunks"]["wide"] and compiled["_scan_chunks"]["barriers"] <= 20
