@@ -136,11 +136,10 @@ def track(context: typer.Context, version: Version = "latest", as_json: plain.As
 def read_policy_bytes(file: Path, max_mib: int) -> bytes:
     """A policy file's own bytes, unpacked where it is a .gz; raises PolicyRejected where that is broken or too much."""
     from schemas.errors import PolicyRejected
-    from warehouse.unpacked import MIB, CannotUnpack, unpacked
+    from warehouse.unpacked import CannotUnpack, read_unpacked
 
     try:
-        with file.open("rb") as opened:
-            return unpacked(opened.read(max_mib * MIB + 1), max_mib)
+        return read_unpacked(file, max_mib)
     except CannotUnpack as error:
         raise PolicyRejected(f"{file}: {error}") from error
 

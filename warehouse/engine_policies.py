@@ -10,7 +10,7 @@ from schemas.errors import PolicyRejected, SettingsRejected
 from schemas.policy_file import read_policy
 from warehouse.engine_folder import POINTER
 from warehouse.landing import look
-from warehouse.unpacked import MIB, CannotUnpack, unpacked
+from warehouse.unpacked import CannotUnpack, read_unpacked
 
 _FEW, _MOST_MIB = 5, 64
 """Files that are opened to see whether they are policies, and their size at most."""
@@ -65,8 +65,7 @@ def delivered_at(folder: Path) -> float | None:
 def read_whole(file: Path, max_mib: int) -> bytes:
     """A policy file's own bytes; raises PolicyRejected where it cannot be read, is damaged or is too large."""
     try:
-        with file.open("rb") as opened:
-            return unpacked(opened.read(max_mib * MIB + 1), max_mib)
+        return read_unpacked(file, max_mib)
     except (OSError, CannotUnpack) as error:
         raise PolicyRejected(f"{file}: {error}") from error
 

@@ -7,6 +7,7 @@ expands more than any text of ours is counted first, and kept only when it turns
 import gzip
 import io
 import zlib
+from pathlib import Path
 
 MIB = 2**20
 _USUAL_RATIO = 16
@@ -31,6 +32,12 @@ def unpacked(raw: bytes, max_mib: int) -> bytes:
     if len(raw) > max_mib * MIB:
         raise CannotUnpack(too_large(max_mib))
     return raw
+
+
+def read_unpacked(file: Path, max_mib: int) -> bytes:
+    """The same of a file, of which no more is read than tells that it is too large; raises OSError too."""
+    with file.open("rb") as opened:
+        return unpacked(opened.read(max_mib * MIB + 1), max_mib)
 
 
 def too_large(max_mib: int) -> str:
