@@ -5,12 +5,13 @@ Arrives: a lake. Leaves: verdicts in its catalog. With no policy registered noth
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from flows.loading import load_torch
 from flows.reporter import Reporter
+from schemas.counted import counted
 from schemas.manifest import WEIGHTS
 from schemas.space import Space
 from warehouse import attributions, registry
@@ -34,7 +35,7 @@ def attribute(lake: Lake, report: Reporter) -> dict[str, int]:
     waiting = attributions.pending(lake, newest) if newest else []
     if not waiting:
         return {}
-    _tell_foreign(waiting, newest, report)
+    _tell_foreign(waiting, attributions.claimable(lake), report)
     load_torch(report)
     counts: Counter[str] = Counter()
     for _, group in groupby(waiting, key=lambda rollout: (rollout.space_id, rollout.run_id)):
@@ -49,14 +50,14 @@ def attribute(lake: Lake, report: Reporter) -> dict[str, int]:
     return dict(counts)
 
 
-def _tell_foreign(waiting: list[Waiting], newest: int, report: Reporter) -> None:
+def _tell_foreign(waiting: list[Waiting], known: Container[int], report: Reporter) -> None:
     """Numbers that no version here has cannot be wrong claims; that they are taken for none is said once."""
     asked = [one.claimed_version for one in waiting if not one.is_judged and one.claimed_version is not None]
-    if foreign := [claim for claim in asked if not 1 <= claim <= newest]:
+    if foreign := [claim for claim in asked if claim not in known]:
         numbers = ", ".join(map(str, sorted(set(foreign))[:_NAMED])) + (", ..." if len(set(foreign)) > _NAMED else "")
         report.say(
-            f"{len(foreign)} rollout{'' if len(foreign) == 1 else 's'} with policy_version {numbers}, which this lake "
-            "does not have: taken for the engine's own count, and who drove is found from the values"
+            f"{counted(len(foreign), 'rollout')} with policy_version {numbers}, which this lake does not have: "
+            "taken for the engine's own count, and who drove is found from the values"
         )
 
 

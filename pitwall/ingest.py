@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pitwall import completion, plain, session
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from warehouse.ingest_report import IngestReport
@@ -119,8 +120,9 @@ def rejects(
         session.console().print(table)
     files = sum(reject.row_index is None for reject in found)
     rows = len(found) - files
-    counted = f"{files} file{'s' * (files != 1)} and {rows} row{'s' * (rows != 1)} rejected"
-    typer.echo(f"{counted}. Raw text of one: pitwall rejects --show ID")
+    typer.echo(
+        f"{counted(files, 'file')} and {counted(rows, 'row')} rejected. Raw text of one: pitwall rejects --show ID"
+    )
 
 
 def register(app: typer.Typer) -> None:

@@ -6,6 +6,7 @@ import typer
 
 from pitwall import completion, plain, session, training_config, wrong_field
 from pitwall.drive import weights
+from schemas.counted import counted
 
 if TYPE_CHECKING:
     from flows.looping import Lap, LoopReport
@@ -138,8 +139,9 @@ def loop(
 def show(context: typer.Context, done: "LoopReport") -> None:
     """The end of a loop in words, and what to do next."""
     evaluated = "" if done.evaluation is None else f": {done.evaluation.words()}"
-    laps = f"{done.iterations} lap{'s' * (done.iterations != 1)}"
-    typer.echo(f"{done.loop_id}: {laps} done. Champion is version {done.champion}{evaluated}")
+    typer.echo(
+        f"{done.loop_id}: {counted(done.iterations, 'lap')} done. Champion is version {done.champion}{evaluated}"
+    )
     us = session.spelling(context)
     typer.echo(f"How versions did: {us} ask versions")
     if done.evaluation is not None and done.evaluation.finished is not None:
