@@ -54,7 +54,7 @@ def _rows(batch_size: int, device: str, products_per_second: float) -> list[Row]
             best[name] = min(best[name], round_())
     floor = 1e3 * floors.of_update(batch_size, OBSERVATIONS, HIDDEN, ACTIONS) / products_per_second
     what, ours, found = f"one update, batch {batch_size}, {device}", best["ours"], []
-    for name in (*PEERS, *(name for name in rounds if name == COMPILED)):
+    for name in (*PEERS, COMPILED) if device == "cuda" else PEERS:
         peer_ms = best.get(name)
         ratio = None if peer_ms is None else peer_ms / ours
         goal = None if ratio is None else GOALS.get((device, batch_size, name))

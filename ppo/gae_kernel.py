@@ -30,9 +30,19 @@ RUN = 4
 """Rows that one thread reads, scans and writes at once; a power of two."""
 WARPS = 4
 LANES = 1024
-"""Chunks that a program takes at a time where one scans all chunks' ends; a power of two, at least 2. Half as many rows
-that are reached: at gamma 0.99 and lambda 0.95 these are 300. Eight times as many chunks where moments are joined, for
-a single program then waits for memory less often."""
+"""Chunks that a program takes at a time where one scans all chunks' ends; a power of two, at least 2."""
+
+
+def launches(chunk: int = CHUNK, lanes: int = LANES) -> dict[str, dict[str, int]]:
+    """Constants and warps of each kernel, by its name."""
+    return {
+        "_scan_chunks": {"CHUNK": chunk, "RUN": min(RUN, chunk // 2), "num_warps": WARPS},
+        "_scan_ends": {"CHUNK": chunk, "LANES": lanes, "num_warps": 2 * WARPS},
+        # Rows that are reached: 300 at gamma 0.99 and lambda 0.95.
+        "_carry_in": {"CHUNK": chunk, "LANES": lanes // 2, "num_warps": WARPS},
+        # A single program waits for memory less often where it takes more at a time.
+        "_join_moments": {"LANES": 8 * lanes, "num_warps": 8 * WARPS},
+    }
 
 
 @torch.no_grad()
@@ -57,21 +67,21 @@ def gae_kernel(
     ends, means, squares = (reward.new_empty(chunks) for _ in range(3))
     reached, counts = (torch.empty(chunks, dtype=torch.int32, device=reward.device) for _ in range(2))
     floor, ulp, share = _dithered(decay)
-    reach = _reach(decay, chunk)
+    reach, how = _reach(decay, chunk), launches(chunk, lanes)
     columns = [column.contiguous() for column in (reward, value, next_value, terminated, segment_end)]
     with torch.cuda.device_of(reward):
         _scan_chunks[(chunks,)](
             *columns, advantage, returns, ends, reached, counts, means, squares,
-            rows, gamma, floor, ulp, share, reach, CHUNK=chunk, RUN=min(RUN, chunk // 2), num_warps=WARPS,
+            rows, gamma, floor, ulp, share, reach, **how["_scan_chunks"],
         )  # fmt: skip
         if reach == chunk:
-            _scan_ends[(1,)](ends, reached, chunks, decay**chunk, CHUNK=chunk, LANES=lanes, num_warps=2 * WARPS)
+            _scan_ends[(1,)](ends, reached, chunks, decay**chunk, **how["_scan_ends"])
         if chunks > 1 and reach:
             _carry_in[(chunks - 1,)](
                 columns[1], advantage, returns, ends, reached, counts, means, squares,
-                math.log2(decay), CHUNK=chunk, LANES=lanes // 2, num_warps=WARPS,
+                math.log2(decay), **how["_carry_in"],
             )  # fmt: skip
-        _join_moments[(1,)](counts, means, squares, moments, rows, chunks, LANES=8 * lanes, num_warps=8 * WARPS)
+        _join_moments[(1,)](counts, means, squares, moments, rows, chunks, **how["_join_moments"])
     return Estimate(advantage, returns, moments[0], moments[1])
 
 

@@ -1,6 +1,6 @@
 """A step that is recorded once and replayed: a GPU then waits for the launch of no operator.
 
-Arrives: a `Step` and a recorder of the device. Leaves: the same step, for one launch instead of a hundred.
+Arrives: a `Step` and a recorder of the device. Leaves: the same step, for a handful of launches instead of a hundred.
 Most of an update's time on a GPU are launches of small kernels. A CUDA graph keeps them with their addresses, so each
 minibatch is copied to one place and each answer from one. One recording for each size of minibatch, of which an epoch
 has two at most: the first minibatch of a size goes eagerly, the second is recorded, and before the recording is used it
@@ -20,9 +20,10 @@ from ppo.step import Step, Told
 
 logger = logging.getLogger(__name__)
 
-Replay = Callable[[], None]
-Recorder = Callable[[Callable[[], Told]], tuple[Replay, Told]]
-"""Takes work -> what does it again, and where its answer then lies. It may do the work once meanwhile, or not."""
+Recording = tuple[Callable[[], None], Told]
+"""What does some work again, and where its answer then lies."""
+Recorder = Callable[[Callable[[], Told]], Recording]
+"""Takes work, and may do it once meanwhile, or not."""
 
 
 def recorder_for(device: torch.device) -> Recorder | None:
@@ -35,8 +36,7 @@ class _Size:
     """Minibatches of one size: the place they are copied to, and their recording."""
 
     rows: Minibatch
-    replay: Replay | None = None
-    told: Told | None = None
+    recording: Recording | None = None
     proven: bool = False
 
 
@@ -59,24 +59,24 @@ class Recorded:
         torch._foreach_copy_(size.rows, rows)
         if self.given_up:
             return self.step.act(size.rows, of)
-        if size.replay is None:
+        if size.recording is None:
             return self._recorded(size, of)
-        return _played(size) if size.proven else self._proved(size, of)
+        return _played(size.recording) if size.proven else self._proved(size, size.recording, of)
 
     def _recorded(self, size: _Size, of: int) -> Told:
         """An eager step, recorded besides."""
         before = _clones(self.step.state)
         try:
-            size.replay, size.told = self.record(lambda: self.step.act(size.rows, of))
+            size.recording = self.record(lambda: self.step.act(size.rows, of))
         except RuntimeError as error:
             self._give_up(of, f"it cannot be recorded ({error})")
         torch._foreach_copy_(self.step.state, before)
         return self.step.act(size.rows, of)
 
-    def _proved(self, size: _Size, of: int) -> Told:
+    def _proved(self, size: _Size, recording: Recording, of: int) -> Told:
         """An eager step, replayed before."""
         before = _clones(self.step.state)
-        replayed = [*_played(size), *_clones(self.step.state)]
+        replayed = [*_played(recording), *_clones(self.step.state)]
         torch._foreach_copy_(self.step.state, before)
         told = self.step.act(size.rows, of)
         size.proven = all(map(_same_bits, replayed, (*told, *self.step.state)))
@@ -93,7 +93,7 @@ _unfinished: list["torch.cuda.CUDAGraph"] = []
 """Recordings that failed. Torch's allocator may keep their addresses, so they live on, and none is tried after them."""
 
 
-def cuda_graph(work: Callable[[], Told]) -> tuple[Replay, Told]:
+def cuda_graph(work: Callable[[], Told]) -> Recording:
     """A `Recorder`; raises RuntimeError where CUDA cannot record what `work` does, or could not in this process."""
     if _unfinished:
         raise RuntimeError("an earlier one of this process could not")
@@ -106,10 +106,10 @@ def cuda_graph(work: Callable[[], Told]) -> tuple[Replay, Told]:
     return graph.replay, told
 
 
-def _played(size: _Size) -> Told:
-    assert size.replay is not None and size.told is not None
-    size.replay()
-    return Told(*_clones(size.told))
+def _played(recording: Recording) -> Told:
+    replay, told = recording
+    replay()
+    return Told(*_clones(told))
 
 
 def _clones(tensors: tuple[Tensor, ...]) -> list[Tensor]:

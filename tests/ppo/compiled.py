@@ -20,19 +20,11 @@ TYPES = {
     **dict.fromkeys(("gamma", "floor", "ulp", "decay", "log2_decay"), "fp32"),
 }
 """Of arguments; all others point at float32."""
-CHUNK, RUN, LANES, WARPS = gae_kernel.CHUNK, gae_kernel.RUN, gae_kernel.LANES, gae_kernel.WARPS
-LAUNCHES = {
-    "_scan_chunks": ({"CHUNK": CHUNK, "RUN": RUN}, WARPS),
-    "_scan_ends": ({"CHUNK": CHUNK, "LANES": LANES}, 2 * WARPS),
-    "_carry_in": ({"CHUNK": CHUNK, "LANES": LANES // 2}, WARPS),
-    "_join_moments": ({"LANES": 8 * LANES}, 8 * WARPS),
-}
-"""Constants and warps as `gae_kernel` launches them."""
 
 
-def facts(name, capability):
+def facts(name, constants, capability):
     """Registers and stack of one program's thread, its barriers, and whether it has atomics or loads of 16 bytes."""
-    function, (constants, warps) = getattr(gae_kernel, name), LAUNCHES[name]
+    function, warps = getattr(gae_kernel, name), constants.pop("num_warps")
     signature = {n: "constexpr" if n in constants else TYPES.get(n, "*fp32") for n in function.arg_names}
     pointers = [at for at, n in enumerate(function.arg_names) if signature[n].startswith("*")]
     aligned = {(at,): [["tt.divisibility", 16]] for at in pointers}  # as memory comes from torch
@@ -52,4 +44,4 @@ def facts(name, capability):
 
 
 if __name__ == "__main__":
-    print(json.dumps({name: facts(name, int(sys.argv[1])) for name in LAUNCHES}))
+    print(json.dumps({name: facts(name, how, int(sys.argv[1])) for name, how in gae_kernel.launches().items()}))
